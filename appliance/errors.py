@@ -1,0 +1,62 @@
+"""Every error of the box, in one tree; imports nothing.
+
+OsteonError
+├── ConfigError        the site YAML or a secret beside it           (exit 2)
+├── StorageError       disk, ledger, master key
+├── ReceiveError       an object or a peer that the receiver turns away
+├── DecodeError        bytes that could not be read in the child
+├── AnalysisError      a reading that did not finish
+├── PackError          a model pack that may not be loaded
+├── DeliveryError      a message, page or object that did not get out
+└── UsageError         a command used in a way that cannot work      (exit 2)
+
+Each has a stable code (kebab-case). `CATALOGUE` holds, for each code, what it means and what the
+technician can do; the manual is generated from it, and a test checks that no code is missing.
+"""
+
+from __future__ import annotations
+
+
+class OsteonError(Exception):
+    """Something that a person may have to mend. `detail` says what happened here; it holds no PHI."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.detail = detail
+
+
+class ConfigError(OsteonError):
+    """The site YAML or a secret beside it cannot be used."""
+
+
+class StorageError(OsteonError):
+    """The disk, a ledger or the master key failed."""
+
+
+class ReceiveError(OsteonError):
+    """The receiver turns this object or peer away."""
+
+
+class DecodeError(OsteonError):
+    """Bytes that could not be read; raised by what speaks with the decoding child."""
+
+
+class AnalysisError(OsteonError):
+    """A reading did not finish."""
+
+
+class PackError(OsteonError):
+    """A model pack may not be loaded."""
+
+
+class DeliveryError(OsteonError):
+    """A message, page or object did not get out. `permanent`: trying again cannot help."""
+
+    def __init__(self, code: str, detail: str = "", *, permanent: bool = False) -> None:
+        super().__init__(code, detail)
+        self.permanent = permanent
+
+
+class UsageError(OsteonError):
+    """A command was used in a way that cannot work."""
