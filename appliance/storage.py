@@ -1,0 +1,162 @@
+"""Bytes that survive a power cut: write, fsync, rename, fsync the folder.
+
+`BlobStore` names its files at random: a name says nothing about what the file holds.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from appliance.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def storage_error(error: OSError) -> StorageError:
+    """The technician's view of an operating-system error; the path is not in it."""
+    code = "disk-full" if error.errno in _FULL else "storage-failed"
+    name = errno.errorcode.get(error.errno or 0, "unknown")
+    return StorageError(code, name)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make names that were added to or taken from a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Create a private folder, durably, with its parents."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    for place in reversed(missing):
+        place.mkdir(mode=0o700, exist_ok=True)
+        fsync_folder(place.parent)
+
+
+def write_durably(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Replace a small file as a whole: after a power cut it is the old one or the new one."""
+    staging = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        staging.replace(path)
+        fsync_folder(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            staging.unlink(missing_ok=True)
+        raise storage_error(error) from error
+
+
+def free_bytes(folder: Path) -> int:
+    """What an unprivileged process may still write there."""
+    room = os.statvfs(folder)
+    return room.f_bavail * room.f_frsize
+
+
+class PendingBlob:
+    """A blob being written; it has no place in the store until `commit`."""
+
+    def __init__(self, staging: Path, store: Path) -> None:
+        self._staging = staging
+        self._store = store
+        # A sealing stream closes the file it writes to, so syncing has a descriptor of its own.
+        self._descriptor = os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self.file: BinaryIO = os.fdopen(os.dup(self._descriptor), "wb", buffering=0)
+
+    def sync(self) -> None:
+        """Bring the bytes to the medium. May run on any thread, before `commit`."""
+        try:
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise storage_error(error) from error
+
+    def commit(self) -> str:
+        """Bytes to the medium, then the name; returns the name, which is durable."""
+        try:
+            self.file.close()
+            self.sync()
+            os.close(self._descriptor)
+            name = self._staging.name
+            final = self._store / name[:2] / name
+            self._staging.rename(final)
+            fsync_folder(final.parent)
+        except OSError as error:
+            raise storage_error(error) from error
+        return name
+
+    def discard(self) -> None:
+        """Leave nothing behind. Closing may fail on a full disk: the bytes go all the same."""
+        with suppress(OSError):
+            self.file.close()
+        with suppress(OSError):
+            os.close(self._descriptor)
+        with suppress(OSError):
+            self._staging.unlink(missing_ok=True)
+
+
+class BlobStore:
+    """A folder of sealed files with random names, in 256 subfolders made beforehand."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._incoming = root / "incoming"
+        make_folder(self._incoming)
+        for number in range(256):
+            (root / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
+        fsync_folder(root)
+
+    def create(self) -> PendingBlob:
+        """A new blob, open for writing."""
+        try:
+            return PendingBlob(self._incoming / secrets.token_hex(16), self._root)
+        except OSError as error:
+            raise storage_error(error) from error
+
+    def _place(self, name: str) -> Path:
+        if len(name) != 32 or not set(name) <= set("0123456789abcdef"):  # noqa: PLR2004
+            raise StorageError("blob-name-invalid")
+        return self._root / name[:2] / name
+
+    def open(self, name: str) -> BinaryIO:
+        """A committed blob, open for reading."""
+        try:
+            return self._place(name).open("rb")
+        except FileNotFoundError:
+            raise StorageError("blob-missing") from None
+        except OSError as error:
+            raise storage_error(error) from error
+
+    def delete(self, name: str) -> None:
+        """Take a blob out of the store; no error when it is gone already."""
+        place = self._place(name)
+        place.unlink(missing_ok=True)
+        fsync_folder(place.parent)
+
+    def names(self) -> Iterator[str]:
+        """All committed blobs."""
+        for folder in sorted(self._root.glob("[0-9a-f][0-9a-f]")):
+            for file in sorted(folder.iterdir()):
+                yield file.name
+
+    def sweep_incoming(self) -> int:
+        """Remove what a killed process left half-written; returns how many."""
+        left = list(self._incoming.iterdir())
+        for file in left:
+            file.unlink()
+        if left:
+            fsync_folder(self._incoming)
+        return len(left)
