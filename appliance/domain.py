@@ -198,6 +198,21 @@ class Study:
 
 
 @dataclass(frozen=True, slots=True)
+class PackScope:
+    """What one pack accepts, as its `pack.yaml` says; the gate holds every study against it."""
+
+    pack: str
+    image: str
+    """`volume` or `film`."""
+    modalities: tuple[str, ...]
+    body_parts: tuple[str, ...]
+    youngest_years: float
+    slice_thickness_mm: tuple[float, float] | None
+    smallest_extent_mm: float | None
+    smallest_side_px: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One reading that a pack is to do: the ordered slices of a CT series, or one film."""
 
@@ -208,7 +223,7 @@ class Job:
     slice_thickness_mm: float | None
     slice_increment_mm: float | None
     notes: tuple[Reason, ...] = ()
-    """What limits the reading without preventing it, such as thick slices; printed on the result."""
+    """What limits the reading without preventing it, such as thick slices; goes on the result."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 
 class OsteonError(Exception):
-    """Something that a person may have to mend. `detail` says what happened here; it holds no PHI."""
+    """Something that a person may have to mend. `detail` says what happened; it holds no PHI."""
 
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(f"{code}: {detail}" if detail else code)

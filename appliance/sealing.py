@@ -23,8 +23,9 @@ from appliance.errors import StorageError
 from appliance.storage import storage_error, write_durably
 
 if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer as Buffer
     from pathlib import Path
+
+    from _typeshed import ReadableBuffer as Buffer
 
 aead.register()
 prf.register()

@@ -1,0 +1,1 @@
+"""The site YAML: its schema, its strict loading, what is generated from it."""

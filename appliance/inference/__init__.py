@@ -1,0 +1,1 @@
+"""Model packs, the runtimes that run them, and the child process in which they run."""

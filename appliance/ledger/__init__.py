@@ -1,0 +1,1 @@
+"""One SQLite ledger for each unit that writes."""

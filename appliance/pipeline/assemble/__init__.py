@@ -1,0 +1,1 @@
+"""From headers to ordered series: completeness, geometry, choice of series. Pure."""

@@ -1,0 +1,1 @@
+"""The outbox: results to the PACS, alerts to people, until somebody acknowledges."""

@@ -1,0 +1,1 @@
+"""The DICOM listener: streams each instance, sealed, into the spool."""
