@@ -36,7 +36,7 @@ class Fault(StrEnum):
     GARBAGE = "garbage"
 
 
-class ChildFailure(Exception):
+class ChildError(Exception):
     """The child gave no usable answer and is dead now; start another one."""
 
     def __init__(self, fault: Fault, detail: str = "") -> None:
@@ -63,16 +63,16 @@ class Child:
 
         environment: added to a minimal one; the parent's own is not passed on.
 
-        Raises ChildFailure when it does not get ready within `limits.start_s`.
+        Raises ChildError when it does not get ready within `limits.start_s`.
         """
         self._limits = limits
         self._clock = clock
         self._channel, far_end = socket.socketpair()
         lifeline_end, self._lifeline = os.pipe()
         with far_end:
-            self._process = subprocess.Popen(
+            self._process: subprocess.Popen[bytes] = subprocess.Popen(
                 [sys.executable, "-P", "-m", module],
-                stdin=far_end,
+                stdin=far_end.fileno(),
                 stdout=lifeline_end,
                 stderr=subprocess.DEVNULL,
                 cwd="/",
@@ -96,7 +96,7 @@ class Child:
 
         Raises:
             OsteonError: what the child's handler raised, with its code; the child lives on.
-            ChildFailure: no usable answer within `within_s` seconds; the child is dead.
+            ChildError: no usable answer within `within_s` seconds; the child is dead.
         """
         answer = self._exchange(wire.Message(header, tuple(arrays)), within_s)
         match answer.header:
@@ -137,7 +137,8 @@ class Child:
                 raise self._failure(Fault.MEMORY, f"{self._limits.memory_bytes >> 20} MiB")
             case {"fault": str(), "detail": str(detail)}:
                 raise self._failure(Fault.CRASHED, _printable(detail))
-        return answer
+            case _:
+                return answer
 
     def _countdown(self, seconds: float) -> Callable[[], float]:
         end = self._clock.monotonic() + seconds
@@ -150,9 +151,9 @@ class Child:
 
         return remaining
 
-    def _failure(self, fault: Fault, detail: str) -> ChildFailure:
+    def _failure(self, fault: Fault, detail: str) -> ChildError:
         self.close()
-        return ChildFailure(fault, detail)
+        return ChildError(fault, detail)
 
     def _ending(self) -> str:
         """How a child whose channel broke ended."""

@@ -1,4 +1,4 @@
-"""The child's side: confine oneself, then answer one request after another until the parent goes."""
+"""The child's side: confine oneself, then answer request after request until the parent goes."""
 
 from __future__ import annotations
 

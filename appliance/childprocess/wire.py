@@ -128,7 +128,7 @@ def _to_memory(arrays: Sequence[NDArray[Any]], layout: list[dict[str, Any]], siz
 
 
 def _write_all(descriptor: int, array: NDArray[Any], offset: int) -> None:
-    view = memoryview(array.reshape(-1).view(np.uint8))
+    view = array.reshape(-1).view(np.uint8).data
     while view:
         written = os.pwrite(descriptor, view, offset)
         view = view[written:]
@@ -185,7 +185,7 @@ def _view(memory: mmap.mmap | bytes, size: int, place: Any) -> NDArray[Any]:  # 
             and all(type(side) is int and side >= 0 for side in shape)
         ):
             kind, count = _TYPES[name], math.prod(shape)
-            if 0 <= offset and offset + count * kind.itemsize <= size:
+            if offset >= 0 and offset + count * kind.itemsize <= size:
                 if not count:
                     return np.empty(shape, kind)
                 return np.frombuffer(memory, kind, count, offset).reshape(shape)
