@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from appliance.domain import (
@@ -16,8 +16,8 @@ from appliance.domain import (
     CaseCode,
     InstanceKey,
     MessageKind,
-    Outcome,
     OutboxItem,
+    Outcome,
     StudyKey,
 )
 from appliance.errors import StorageError
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.sealing import StudySeal
+
+Field = str | int | float | bool | None
 
 SCHEMA: Final = (
     """
@@ -81,7 +83,7 @@ class Event:
     at: float
     revision: int
     name: str
-    fields: Mapping[str, str | int | float | bool | None]
+    fields: Mapping[str, Field]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,17 @@ class NewMessage:
     kind: MessageKind
     summary: AlertSummary | None
     blobs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a revision ends, and everything that follows from it."""
+
+    outcome: Outcome
+    reason: str | None
+    messages: tuple[NewMessage, ...] = ()
+    own_objects: tuple[InstanceKey, ...] = ()
+    fields: Mapping[str, Field] = field(default_factory=dict)
 
 
 class WorkLedger:
@@ -145,7 +158,7 @@ class WorkLedger:
         value: object,
         seal: StudySeal,
         now: float,
-        fields: Mapping[str, str | int | float | bool | None],
+        fields: Mapping[str, Field],
     ) -> None:
         """Commit the value that a stage returned and move to the state that holds it."""
         state = TRANSITIONS[revision.state]
@@ -160,45 +173,34 @@ class WorkLedger:
             )
             self._record(database, revision, now, state, fields)
 
-    def report(
-        self,
-        revision: Revision,
-        outcome: Outcome,
-        reason: str | None,
-        messages: tuple[NewMessage, ...],
-        own_objects: tuple[InstanceKey, ...],
-        now: float,
-        fields: Mapping[str, str | int | float | bool | None],
-    ) -> None:
+    def report(self, revision: Revision, ending: Ending, now: float) -> None:
         """End a revision: outcome and everything to deliver, in one durable change."""
         with self._lock, transaction(self._database) as database:
             self._move(database, revision, StudyState.REPORTED, now)
             database.execute(
                 "UPDATE revisions SET outcome = ?, reason = ? WHERE study = ? AND revision = ?",
-                (outcome, reason, revision.study, revision.revision),
+                (ending.outcome, ending.reason, revision.study, revision.revision),
             )
-            for message in messages:
-                _post(database, revision.study, revision.revision, revision.case, message, now)
+            for message in ending.messages:
+                _post(database, revision, message, now)
             database.executemany(
                 "INSERT OR IGNORE INTO own_objects VALUES (?, ?)",
-                [(key, revision.study) for key in own_objects],
+                [(key, revision.study) for key in ending.own_objects],
             )
-            self._record(
-                database, revision, now, StudyState.REPORTED, {"outcome": outcome, **fields}
-            )
+            fields = {"outcome": ending.outcome, "reason": ending.reason, **ending.fields}
+            self._record(database, revision, now, StudyState.REPORTED, fields)
 
     def post_technical(self, summary: AlertSummary, now: float) -> None:
         """A message for the technician that belongs to no study."""
         with self._lock, transaction(self._database) as database:
-            message = NewMessage(MessageKind.TECHNICAL, summary)
-            _post(database, StudyKey(""), 0, summary.case, message, now)
+            _post(database, None, NewMessage(MessageKind.TECHNICAL, summary), now)
 
     def note(
         self,
         revision: Revision,
         now: float,
         name: str,
-        fields: Mapping[str, str | int | float | bool | None],
+        fields: Mapping[str, Field],
     ) -> None:
         """Add a line to a study's timeline without moving it."""
         with self._lock, transaction(self._database) as database:
@@ -222,7 +224,7 @@ class WorkLedger:
         revision: Revision,
         now: float,
         name: str,
-        fields: Mapping[str, str | int | float | bool | None],
+        fields: Mapping[str, Field],
     ) -> None:
         database.execute(
             "INSERT INTO events (study, revision, at, name, fields) VALUES (?, ?, ?, ?, ?)",
@@ -322,18 +324,18 @@ def _purpose(revision: int, state: StudyState) -> str:
 
 
 def _post(
-    database: sqlite3.Connection,
-    study: StudyKey,
-    revision: int,
-    case: CaseCode,
-    message: NewMessage,
-    now: float,
+    database: sqlite3.Connection, revision: Revision | None, message: NewMessage, now: float
 ) -> None:
     summary = None if message.summary is None else encode(message.summary)
+    about = (
+        ("", 0, message.summary.case if message.summary else "")
+        if revision is None
+        else (revision.study, revision.revision, revision.case)
+    )
     database.execute(
         'INSERT INTO outbox (study, revision, "case", kind, created_at, summary, blobs)'
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (study, revision, case, message.kind, now, summary, json.dumps(message.blobs)),
+        (*about, message.kind, now, summary, json.dumps(message.blobs)),
     )
 
 
