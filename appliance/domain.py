@@ -369,6 +369,8 @@ class AlertSummary:
     arrived_at: float
     decided_at: float
     findings: tuple[AlertFinding, ...] = ()
+    withdrawn: tuple[AlertFinding, ...] = ()
+    """Told as urgent before, and not found urgent in this revision: it is said, never dropped."""
     reason: Reason | None = None
     modality: str = ""
     revision: int = 1
