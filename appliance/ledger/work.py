@@ -139,6 +139,15 @@ class WorkLedger:
                 (through, revision.study, revision.revision, StudyState.COLLECTING),
             )
 
+    def set_aside(self, revision: Revision, through: int, count: int, now: float) -> None:
+        """Note instances that reopen nothing: reports, or the box's own objects coming back."""
+        with self._lock, transaction(self._database) as database:
+            database.execute(
+                "UPDATE revisions SET through = ? WHERE study = ? AND revision = ?",
+                (through, revision.study, revision.revision),
+            )
+            self._record(database, revision, now, "set-aside", {"count": count})
+
     def begin_attempt(self, revision: Revision) -> int:
         """Count an attempt at the next stage BEFORE it runs; returns how many there were."""
         with self._lock, transaction(self._database) as database:

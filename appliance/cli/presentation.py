@@ -1,0 +1,80 @@
+"""How values look on a terminal: times, tables, complaints."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from appliance.domain import Outcome
+from appliance.error_catalogue import CATALOGUE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appliance.errors import OsteonError
+
+OUTCOME_STYLE: Final = {
+    Outcome.ALERT: "bold white on red",
+    Outcome.NOT_ANALYSED: "bold yellow",
+    Outcome.BELOW_THRESHOLD: "green",
+    Outcome.NOT_FOR_THIS_BOX: "dim",
+}
+
+
+def screen() -> Console:
+    """Where people read."""
+    return Console(highlight=False)
+
+
+def as_json(value: object) -> None:
+    """One JSON document on standard output, for programs."""
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=False, default=str)
+    sys.stdout.write("\n")
+
+
+def local_time(seconds: float) -> str:
+    """Wall time as the technician's clock shows it."""
+    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def iso_time(seconds: float) -> str:
+    """Wall time for programs."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def outcome_text(outcome: Outcome | None, state: str) -> Text:
+    """The outcome in its colour, or the state while there is none yet."""
+    if outcome is None:
+        return Text(state, style="cyan")
+    return Text(outcome.value, style=OUTCOME_STYLE[outcome])
+
+
+def table(*columns: str) -> Table:
+    """An empty table in the house style."""
+    made = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
+
+
+def complain(error: OsteonError) -> None:
+    """Say on standard error what happened, what it means and what to do."""
+    console = Console(stderr=True, highlight=False)
+    console.print(Text.assemble(("error: ", "bold red"), str(error)))
+    for fault in _faults(error):
+        console.print(Text(f"  {fault}"))
+    explanation = CATALOGUE.get(error.code)
+    if explanation is not None:
+        console.print(Text.assemble(("  meaning: ", "bold"), explanation.meaning))
+        console.print(Text.assemble(("  to do:   ", "bold"), explanation.hint))
+
+
+def _faults(error: OsteonError) -> Sequence[object]:
+    faults = getattr(error, "faults", ())
+    return faults if isinstance(faults, tuple) else ()

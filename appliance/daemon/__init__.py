@@ -1,0 +1,1 @@
+"""Composition: what the roles are built from, and who keeps them running."""
