@@ -56,8 +56,12 @@ class StudySeal:
         return cast("BinaryIO", _Sealing(inner, target))
 
     def reader(self, raw: BinaryIO, purpose: str = "blob") -> BinaryIO:
-        """A stream of what was sealed. Reading raises StorageError("seal-broken") when tampered."""
-        opened = _Opened(self._stream.new_decrypting_stream(raw, self._context(purpose)))
+        """A stream of what was sealed; closing it closes `raw`.
+
+        Reading raises StorageError("seal-broken") when a byte was altered.
+        """
+        inner = self._stream.new_decrypting_stream(raw, self._context(purpose))
+        opened = _Opened(inner, raw)
         return cast("BinaryIO", opened)
 
     def seal(self, content: bytes, purpose: str) -> bytes:
@@ -136,8 +140,9 @@ class _Kept(io.BytesIO):
 class _Opened(io.RawIOBase):
     """A decrypting stream whose failures are ours."""
 
-    def __init__(self, inner: BinaryIO) -> None:
+    def __init__(self, inner: BinaryIO, raw: BinaryIO) -> None:
         self._inner = inner
+        self._raw = raw
 
     def readable(self) -> bool:
         return True
@@ -151,6 +156,7 @@ class _Opened(io.RawIOBase):
     def close(self) -> None:
         if not self.closed:
             self._inner.close()
+            self._raw.close()
         super().close()
 
 

@@ -1,0 +1,1 @@
+"""`make demo`: the whole way of five studies through a running box, with real peers."""
