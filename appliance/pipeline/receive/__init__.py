@@ -1,1 +1,12 @@
-"""The DICOM listener: streams each instance, sealed, into the spool."""
+"""The DICOM listener: streams each instance, sealed, into the spool.
+
+listener ─▶ association ─▶ dialogue ─▶ sink ─▶ committer, each driving the next. Beside them stand
+the pure decisions: protocol (what may follow what), peers (who may come), admission (how many),
+negotiation (what is accepted) and header (which object this is).
+"""
+
+from appliance.pipeline.receive.listener import Endpoint
+from appliance.pipeline.receive.receiver import Receiver
+from appliance.pipeline.receive.settings import Limits, Peer, ReceiverSettings
+
+__all__ = ["Endpoint", "Limits", "Peer", "Receiver", "ReceiverSettings"]

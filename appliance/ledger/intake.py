@@ -1,0 +1,272 @@
+"""The receiver's ledger: which instances lie in the spool, and which association brought them.
+
+`IntakeLedger` is written by the receiver alone; other units open it read-only. UIDs stand in it
+only as keyed HMACs.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from appliance.domain import InstanceKey, SeriesKey, SpooledInstance, StudyKey
+from appliance.errors import StorageError
+from appliance.ledger.database import ledger_error, open_database, transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_SCHEMA: Final = (
+    """
+    CREATE TABLE studies (
+        study_key TEXT PRIMARY KEY,
+        wrapped_keyset BLOB NOT NULL,
+        created_at REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE associations (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        calling_ae TEXT NOT NULL,
+        address TEXT NOT NULL,
+        opened_at REAL NOT NULL,
+        closed_at REAL,
+        ending TEXT
+    );
+    CREATE INDEX associations_open ON associations (id) WHERE closed_at IS NULL;
+    CREATE TABLE instances (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        blob TEXT NOT NULL UNIQUE,
+        study_key TEXT NOT NULL REFERENCES studies,
+        series_key TEXT NOT NULL,
+        instance_key TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        sop_class_uid TEXT NOT NULL,
+        transfer_syntax_uid TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        association INTEGER NOT NULL REFERENCES associations,
+        received_at REAL NOT NULL,
+        conflict INTEGER NOT NULL,
+        UNIQUE (instance_key, digest)
+    );
+    CREATE INDEX instances_of_study ON instances (study_key);
+    CREATE TABLE visits (
+        study_key TEXT NOT NULL REFERENCES studies,
+        association INTEGER NOT NULL REFERENCES associations,
+        PRIMARY KEY (study_key, association)
+    ) WITHOUT ROWID;
+    """,
+)
+
+
+class Filing(Enum):
+    """What became of an instance that was offered to the ledger."""
+
+    NEW = "new"
+    IDENTICAL = "identical"
+    """Already there with the same bytes: nothing was added, and its blob is not needed."""
+    CONFLICT = "conflict"
+    """Already there with other bytes: both are kept, and the later one is flagged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One received instance whose bytes are durable, as it is offered to the ledger."""
+
+    blob: str
+    study: StudyKey
+    wrapped_keyset: bytes
+    series: SeriesKey
+    instance: InstanceKey
+    digest: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    size: int
+    received_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationRecord:
+    """One association that stored something. `ending` is None while it is open."""
+
+    id: int
+    calling_ae: str
+    address: str
+    opened_at: float
+    closed_at: float | None
+    ending: str | None
+    """`released`, `aborted` or `lost`."""
+
+
+class IntakeLedger:
+    """The receiver writes through it, the analyser reads through a read-only one of its own.
+
+    One thread at a time. Every method raises StorageError when the database fails.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self._database = open_database(path, _SCHEMA, read_only=read_only)
+
+    def close(self) -> None:
+        """Give the database back."""
+        self._database.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside becomes durable together, or not at all."""
+        with transaction(self._database):
+            yield
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """A part of a transaction that may fail, and vanish, without the rest."""
+        self._execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self._execute("ROLLBACK TO part")
+            raise
+        finally:
+            self._execute("RELEASE part")
+
+    # --- the receiver's side ----------------------------------------------------------------------
+
+    def open_association(self, calling_ae: str, address: str, opened_at: float) -> int:
+        """Record an association that is about to store; returns its number."""
+        row = self._execute(
+            "INSERT INTO associations (calling_ae, address, opened_at) VALUES (?, ?, ?)"
+            " RETURNING id",
+            calling_ae,
+            address,
+            opened_at,
+        ).fetchone()
+        return int(row["id"])
+
+    def close_association(self, association: int, ending: str, closed_at: float) -> None:
+        """Record how an association ended."""
+        self._execute(
+            "UPDATE associations SET ending = ?, closed_at = ? WHERE id = ?",
+            ending,
+            closed_at,
+            association,
+        )
+
+    def close_lost_associations(self, closed_at: float) -> int:
+        """Close what a killed receiver left open; returns how many."""
+        return self._execute(
+            "UPDATE associations SET ending = 'lost', closed_at = ? WHERE closed_at IS NULL",
+            closed_at,
+        ).rowcount
+
+    def add(self, arrival: Arrival, association: int) -> Filing:
+        """File one instance. Sending the same bytes again adds no second row.
+
+        Raises:
+            StorageError: `keyset-changed`: it was sealed with a keyset that is not the study's.
+        """
+        self._execute(
+            "INSERT INTO studies VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            arrival.study,
+            arrival.wrapped_keyset,
+            arrival.received_at,
+        )
+        if self.wrapped_keyset(arrival.study) != arrival.wrapped_keyset:
+            raise StorageError("keyset-changed")
+        self._execute(
+            "INSERT INTO visits VALUES (?, ?) ON CONFLICT DO NOTHING",
+            arrival.study,
+            association,
+        )
+        digests = self._execute(
+            "SELECT digest FROM instances WHERE instance_key = ?", arrival.instance
+        ).fetchall()
+        if any(row["digest"] == arrival.digest for row in digests):
+            return Filing.IDENTICAL
+        self._execute(
+            "INSERT INTO instances (blob, study_key, series_key, instance_key, digest,"
+            " sop_class_uid, transfer_syntax_uid, size, association, received_at, conflict)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            arrival.blob,
+            arrival.study,
+            arrival.series,
+            arrival.instance,
+            arrival.digest,
+            arrival.sop_class_uid,
+            arrival.transfer_syntax_uid,
+            arrival.size,
+            association,
+            arrival.received_at,
+            bool(digests),
+        )
+        return Filing.CONFLICT if digests else Filing.NEW
+
+    # --- the analyser's side ----------------------------------------------------------------------
+
+    def wrapped_keyset(self, study: StudyKey) -> bytes | None:
+        """What opens a study's blobs, wrapped by the master key; None for an unknown study."""
+        row = self._execute(
+            "SELECT wrapped_keyset FROM studies WHERE study_key = ?", study
+        ).fetchone()
+        return None if row is None else bytes(row["wrapped_keyset"])
+
+    def studies_changed_since(self, instance_id: int) -> dict[StudyKey, int]:
+        """Studies that got an instance numbered above this one, with their highest number."""
+        rows = self._execute(
+            "SELECT study_key, max(id) AS newest FROM instances WHERE id > ?"
+            " GROUP BY study_key ORDER BY newest",
+            instance_id,
+        )
+        return {StudyKey(row["study_key"]): int(row["newest"]) for row in rows}
+
+    def instances(self, study: StudyKey) -> tuple[SpooledInstance, ...]:
+        """A study's instances, in the order in which they arrived."""
+        rows = self._execute("SELECT * FROM instances WHERE study_key = ? ORDER BY id", study)
+        return tuple(
+            SpooledInstance(
+                id=row["id"],
+                blob=row["blob"],
+                study=StudyKey(row["study_key"]),
+                series=SeriesKey(row["series_key"]),
+                instance=InstanceKey(row["instance_key"]),
+                digest=row["digest"],
+                sop_class_uid=row["sop_class_uid"],
+                transfer_syntax_uid=row["transfer_syntax_uid"],
+                size=row["size"],
+                association=row["association"],
+                received_at=row["received_at"],
+            )
+            for row in rows
+        )
+
+    def conflicting_ids(self, study: StudyKey) -> frozenset[int]:
+        """Numbers of the instances that came under the UID of an earlier one with other bytes."""
+        rows = self._execute("SELECT id FROM instances WHERE study_key = ? AND conflict", study)
+        return frozenset(row["id"] for row in rows)
+
+    def associations(self, study: StudyKey) -> tuple[AssociationRecord, ...]:
+        """All associations that stored into this study, identical resends included."""
+        rows = self._execute(
+            "SELECT associations.* FROM associations JOIN visits ON association = id"
+            " WHERE study_key = ? ORDER BY id",
+            study,
+        )
+        return tuple(AssociationRecord(**dict(row)) for row in rows)
+
+    def open_associations(self, study: StudyKey) -> tuple[AssociationRecord, ...]:
+        """Those of them that are still open: more may come."""
+        return tuple(each for each in self.associations(study) if each.ending is None)
+
+    def last_received_at(self, study: StudyKey) -> float | None:
+        """When the study last got an instance that it did not have; wall time."""
+        row = self._execute(
+            "SELECT max(received_at) AS latest FROM instances WHERE study_key = ?", study
+        ).fetchone()
+        return None if row["latest"] is None else float(row["latest"])
+
+    def _execute(self, statement: str, *values: object) -> sqlite3.Cursor:
+        try:
+            return self._database.execute(statement, values)
+        except sqlite3.Error as error:
+            raise ledger_error(error) from error

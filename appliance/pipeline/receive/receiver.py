@@ -1,0 +1,89 @@
+"""The receiver as a whole: built from what it is given, started, stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance import journal
+from appliance.pipeline.receive.admission import Admission
+from appliance.pipeline.receive.association import House
+from appliance.pipeline.receive.committer import Committer
+from appliance.pipeline.receive.keysets import Keysets
+from appliance.pipeline.receive.listener import Endpoint, Listener
+from appliance.pipeline.receive.peers import sends_from
+from appliance.pipeline.receive.sink import Spool
+from appliance.pipeline.receive.sop_classes import supported_contexts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from appliance.clock import Clock
+    from appliance.errors import StorageError
+    from appliance.ledger.intake import IntakeLedger
+    from appliance.pipeline.receive.settings import ReceiverSettings
+    from appliance.sealing import MasterKey
+    from appliance.storage import BlobStore
+
+
+class Receiver:
+    """DICOM in, sealed and indexed instances out.
+
+    endpoints: listening sockets, which stay the caller's to close.
+    ledger, store: the receiver is their only writer while it runs.
+    free_bytes: what may still be written where the store lies.
+    """
+
+    def __init__(  # noqa: PLR0913 - all its parts are injected
+        self,
+        endpoints: Sequence[Endpoint],
+        settings: ReceiverSettings,
+        *,
+        ledger: IntakeLedger,
+        store: BlobStore,
+        master: MasterKey,
+        clock: Clock,
+        free_bytes: Callable[[], int],
+    ) -> None:
+        self._ledger = ledger
+        self._store = store
+        self._clock = clock
+        self._committer = Committer(ledger)
+        spool = Spool(
+            store=store,
+            master=master,
+            keysets=Keysets(master, self._committer),
+            committer=self._committer,
+            clock=clock,
+            free_bytes=free_bytes,
+            reserved_bytes=settings.reserved_bytes,
+        )
+        admission = Admission(
+            settings.limits, settings.peers, lambda address: sends_from(address, settings)
+        )
+        self._listener = Listener(
+            endpoints, House(settings, supported_contexts(), admission, spool, clock)
+        )
+
+    @property
+    def failure(self) -> StorageError | None:
+        """Why nothing is acknowledged any more until a new process runs; None while all is well."""
+        return self._committer.failure
+
+    def start(self) -> None:
+        """Clear up after a killed process, then begin to receive.
+
+        Raises:
+            StorageError: the ledger cannot be written.
+        """
+        swept = self._store.sweep_incoming()
+        with self._ledger.transaction():
+            lost = self._ledger.close_lost_associations(self._clock.now())
+        if swept or lost:
+            journal.warn("receiver-was-killed", count=swept + lost)
+        self._committer.start()
+        self._listener.start()
+
+    def stop(self) -> None:
+        """End all associations, commit what was acknowledged to be committed, then return."""
+        self._listener.stop()
+        self._committer.stop()
