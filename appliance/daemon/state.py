@@ -1,0 +1,88 @@
+"""Where a box keeps what it knows: the layout of the state folder, and its master key."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+from appliance.clock import Clock
+from appliance.config.schema import Site
+from appliance.errors import StorageError
+from appliance.sealing import MasterKey
+from appliance.storage import make_folder
+
+_CREDENTIAL: Final = "master-key"
+_LOOK_SECONDS: Final = 0.2
+
+Ledger = TypeVar("Ledger")
+
+
+@dataclass(frozen=True, slots=True)
+class StateFolder:
+    """The places in the state folder; each ledger has one writing unit."""
+
+    root: Path
+
+    @property
+    def intake(self) -> Path:
+        """The receiver's ledger."""
+        return self.root / "intake.db"
+
+    @property
+    def work(self) -> Path:
+        """The analyser's ledger."""
+        return self.root / "work.db"
+
+    @property
+    def delivery(self) -> Path:
+        """The deliverer's ledger."""
+        return self.root / "delivery.db"
+
+    @property
+    def spool(self) -> Path:
+        """Sealed instances as received."""
+        return self.root / "spool"
+
+    @property
+    def results(self) -> Path:
+        """Sealed results and pages that wait to be delivered."""
+        return self.root / "results"
+
+
+def state_folder(site: Site) -> StateFolder:
+    """The site's state folder, made where it is missing."""
+    root = Path(site.state_folder)
+    make_folder(root)
+    return StateFolder(root)
+
+
+def master_key_path(site: Site) -> Path:
+    """The key file of the YAML, or else systemd's credential."""
+    if site.master_key_file is not None:
+        return Path(site.master_key_file)
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if folder is None:
+        raise StorageError("master-key-missing", "no key file and no credential")
+    return Path(folder) / _CREDENTIAL
+
+
+def master_key(site: Site) -> MasterKey:
+    """The box's master key; StorageError where there is none."""
+    return MasterKey.load(master_key_path(site))
+
+
+def when_there(open_ledger: Callable[[], Ledger], stop: threading.Event, clock: Clock) -> Ledger:
+    """Open another unit's ledger as soon as that unit has made it.
+
+    Raises StorageError("ledger-missing") when asked to stop before that.
+    """
+    while True:
+        try:
+            return open_ledger()
+        except StorageError as error:
+            if error.code != "ledger-missing" or clock.wait(stop, _LOOK_SECONDS):
+                raise
