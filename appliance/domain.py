@@ -164,12 +164,64 @@ class InstanceFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class PatientFacts:
+    """Whom the printed page names: legible text, without control characters. Sealed where it lies.
+
+    name: alphabetic group, then the ideographic one in brackets where there is one.
+    birth_date: YYYYMMDD, or empty.
+    """
+
+    name: str
+    patient_id: str
+    birth_date: str
+    sex: str
+    study_date: str
+    study_time: str
+    accession_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceHeader:
+    """All that is kept of one instance's header. Sealed wherever it lies.
+
+    attributes: what our own objects repeat of it (patient, study, series, geometry), as the DICOM
+    JSON model (PS3.18 annex F), already cleaned so that each value is valid for its VR.
+    """
+
+    facts: InstanceFacts
+    patient: PatientFacts
+    attributes: str
+
+
+@dataclass(frozen=True, slots=True)
+class SliceStack:
+    """The slices of one series as one regular stack, from its lower end along the slice normal.
+
+    Slice k is frame `frames[k]` of instance `spooled_ids[k]` (a multi-frame one is repeated).
+    tilt_degrees: angle between the direction of stacking and the slice normal (gantry tilt).
+    """
+
+    spooled_ids: tuple[int, ...]
+    frames: tuple[int, ...]
+    normal: Vector
+    increment_mm: float
+    thickness_mm: float | None
+    extent_mm: float
+    tilt_degrees: float
+    notes: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Series:
-    """The instances of one series, in the order in which they arrived."""
+    """The instances of one series, in the order in which they arrived.
+
+    stack: for slices, how they stack or why they do not; `None` for films.
+    """
 
     uid: str
     modality: str
     instances: tuple[InstanceFacts, ...]
+    stack: SliceStack | Reason | None = None
 
 
 class Evidence(StrEnum):
@@ -192,6 +244,8 @@ class Study:
     evidence: tuple[Evidence, ...]
     unreadable: tuple[tuple[int, Reason], ...] = ()
     """Instances whose header could not be read: (spooled id, why)."""
+    left_out: tuple[tuple[int, Reason], ...] = ()
+    """Instances that are no picture to analyse (localizer, dose report, our own): (id, why)."""
 
 
 # --- gate → infer ---------------------------------------------------------------------------------
@@ -219,11 +273,13 @@ class Job:
     pack: str
     series_uid: str
     spooled_ids: tuple[int, ...]
-    """For CT in order along the slice normal, from its lower end."""
+    """For CT one for each slice, in order along the slice normal, from its lower end."""
     slice_thickness_mm: float | None
     slice_increment_mm: float | None
     notes: tuple[Reason, ...] = ()
     """What limits the reading without preventing it, such as thick slices; goes on the result."""
+    frames: tuple[int, ...] = ()
+    """For CT the frame of each slice in its instance, beside `spooled_ids`; empty: all are 0."""
 
 
 @dataclass(frozen=True, slots=True)
