@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import yaml
 
-from appliance.domain import Bone, FractureType, Side
+from appliance.domain import Bone, FractureType, Reason, Side
 from appliance.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -96,3 +96,8 @@ class Catalogue:
     def reason(self, code: str) -> str:
         """The sentence for a reason code; the general one where the code has none of its own."""
         return self.texts.get(f"terms.reason.{code}", self.texts["terms.reason.other"])
+
+    def note(self, note: Reason) -> str:
+        """What limits a reading without preventing it, with its figures."""
+        text = self.texts.get(f"terms.note.{note.code}", note.code)
+        return f"{text} ({note.detail})" if note.detail else text
