@@ -1,0 +1,147 @@
+"""Kinds of values that the site YAML holds: each one checked, and explained where it is wrong.
+
+Every check is pure: no file is opened and no host is looked up.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import PurePosixPath
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+IpNetwork = IPv4Network | IPv6Network
+
+_LABEL: Final = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST: Final = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*\Z", re.ASCII)
+_MAILBOX: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}\Z", re.ASCII)
+_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?\Z", re.ASCII)
+_AE_TITLE: Final = re.compile(r"[ -\[\]-~]{1,16}\Z")
+_LONGEST_LINE: Final = 120
+
+
+def _wrong(problem: str, fix: str) -> PydanticCustomError:
+    # Not a template: braces that a technician typed must not be taken for one.
+    return PydanticCustomError("osteon", "{problem}", {"problem": problem, "fix": fix})
+
+
+def _ae_title(text: str) -> str:
+    """PS3.5 6.2, VR AE: 1 to 16 characters, no backslash, spaces at the ends mean nothing."""
+    if not _AE_TITLE.match(text):
+        raise _wrong(
+            "not an AE title",
+            "write 1 to 16 plain characters, without backslash, as the modality shows it",
+        )
+    if text != text.strip():
+        raise _wrong("spaces at the ends of an AE title mean nothing", f'write "{text.strip()}"')
+    return text
+
+
+def _host(text: str) -> str:
+    try:
+        ip_address(text)
+    except ValueError:
+        if not _HOST.match(text) or text.rpartition(".")[2].isdigit():
+            raise _wrong(
+                "not a host name or address",
+                "write a name such as mail.hospital.example or an address such as 10.0.0.5, "
+                "without a port and without http://",
+            ) from None
+    return text
+
+
+def _address(text: str) -> str:
+    try:
+        ip_address(text)
+    except ValueError:
+        raise _wrong(
+            "not an address of this machine",
+            "write an address such as 10.0.0.5, or 0.0.0.0 for all of them",
+        ) from None
+    return text
+
+
+def _network(value: object) -> IpNetwork:
+    fix = "write a host such as 10.0.0.17 or a network such as 10.0.0.0/24, in digits"
+    if not isinstance(value, str):
+        raise _wrong("not an address", fix)
+    try:
+        return ip_network(value)
+    except ValueError:
+        pass
+    try:
+        network = ip_network(value, strict=False)
+    except ValueError:
+        raise _wrong("not an address or network", fix) from None
+    raise _wrong(
+        "an address with the length of a network",
+        f"for that one host leave out /{network.prefixlen}; for its whole network write {network}",
+    )
+
+
+def _email(text: str) -> str:
+    mailbox, _, domain = text.partition("@")
+    if not (_MAILBOX.match(mailbox) and _HOST.match(domain)):
+        raise _wrong("not an email address", "write one address such as night@hospital.example")
+    return text
+
+
+def _path(text: str) -> str:
+    if not text.startswith("/") or not text.isprintable() or ".." in PurePosixPath(text).parts:
+        raise _wrong("not an absolute path", "write the whole path, from / on and without ..")
+    return text
+
+
+def _name(text: str) -> str:
+    if not _NAME.match(text):
+        raise _wrong("not a name", "write small letters, digits and hyphens, such as night-desk")
+    return text
+
+
+def _line(text: str) -> str:
+    if not text.strip() or not text.isprintable() or len(text) > _LONGEST_LINE:
+        raise _wrong("not one line of text", f"write 1 to {_LONGEST_LINE} characters, in one line")
+    return text
+
+
+def _time_zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ValueError, OSError, KeyError):
+        near = difflib.get_close_matches(text, sorted(available_timezones()), 1, 0.6)
+        such = near[0] if near else "Asia/Shanghai"
+        raise _wrong("not a time zone", f"write a name of the IANA list, such as {such}") from None
+    return text
+
+
+def _printer_uri(text: str) -> str:
+    fix = "write one such as ipp://10.0.0.9/ipp/print or ipps://printer.example:631/ipp/print"
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise _wrong("not the address of a printer", fix) from None
+    if parts.scheme not in {"ipp", "ipps"} or not host or not text.isascii():
+        raise _wrong("not the address of a printer", fix)
+    if parts.username or parts.password:
+        raise _wrong("a login stands in the printer's address", "take it out; " + fix)
+    return text
+
+
+AeTitle = Annotated[str, AfterValidator(_ae_title)]
+Host = Annotated[str, AfterValidator(_host)]
+ListenAddress = Annotated[str, AfterValidator(_address)]
+Network = Annotated[IpNetwork, PlainValidator(_network), WithJsonSchema({"type": "string"})]
+EmailAddress = Annotated[str, AfterValidator(_email)]
+AbsolutePath = Annotated[str, AfterValidator(_path)]
+Name = Annotated[str, AfterValidator(_name)]
+Line = Annotated[str, AfterValidator(_line)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+PrinterUri = Annotated[str, AfterValidator(_printer_uri)]
+Port = Annotated[int, Field(ge=1, le=65535)]
