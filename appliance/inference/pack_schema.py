@@ -108,7 +108,7 @@ class Tolerance(_Part):
 class Budget(_Part):
     """What one reading may take."""
 
-    memory_mib: Annotated[int, Field(ge=64, le=65536)] = Field(
+    memory_mib: Annotated[int, Field(ge=256, le=65536)] = Field(
         description="Private memory of the inference child."
     )
     latency_s: Positive = Field(description="Longest reading on the reference machine.")

@@ -1,0 +1,111 @@
+"""Readings by a warm child: one for each pack, replaced whenever it fails."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final, Self
+
+from appliance.clock import Clock
+from appliance.domain import Detection, Execution
+from appliance.errors import AnalysisError
+from appliance.imaging import Image
+from appliance.inference import detections, exchange
+from appliance.inference.device import Choice, Device
+from appliance.inference.package import Pack
+from appliance.inference.starting import HostSettings, Serving, ask, start
+
+_FATAL: Final = frozenset(
+    {
+        "inference-crashed",
+        "inference-timeout",
+        "inference-memory",
+        "inference-garbage",
+        "detections-invalid",
+        "network-answer-invalid",
+    }
+)
+"""After these the child is not asked again: the next reading starts with the golden cases."""
+
+
+class InferenceHost:
+    """Reads images with one pack, in a child that is killed and replaced when it fails."""
+
+    def __init__(self, pack: Pack, settings: HostSettings, clock: Clock) -> None:
+        self._pack = pack
+        self._settings = settings
+        self._clock = clock
+        self._serving: Serving | None = None
+        self._distrusted: set[Choice] = set()
+        self._busy = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def pack(self) -> Pack:
+        """The pack that reads."""
+        return self._pack
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id; None while there is no child."""
+        serving = self._serving
+        return None if serving is None else serving.child.pid
+
+    def warm_up(self) -> None:
+        """Start the child where there is none, load the pack and pass its golden cases.
+
+        Raises:
+            AnalysisError: as `read`, and `self-test-failed`.
+        """
+        with self._busy:
+            self._ready()
+
+    def read(self, image: Image, deadline_s: float) -> tuple[tuple[Detection, ...], Execution]:
+        """Read one image within `deadline_s` seconds (a start that is needed first not counted).
+
+        An empty tuple means that the network looked everywhere and marked nothing.
+
+        Raises:
+            AnalysisError: `inference-crashed`, `inference-timeout`, `inference-memory`,
+                `inference-garbage`, `detections-invalid`, or what the reader raised.
+        """
+        with self._busy:
+            serving = self._ready()
+            try:
+                answer = ask(serving.child, exchange.image_to_message(image), deadline_s)
+                found = detections.from_json(answer.get("detections"), self._pack.spec)
+                latency_s = _seconds(answer.get("latency_s"))
+            except AnalysisError as error:
+                if error.code in _FATAL:
+                    self._give_up(serving)
+                raise
+        way = serving.way
+        return found, Execution(way.library, way.device.value, latency_s, serving.fell_back)
+
+    def close(self) -> None:
+        """Kill the child, even amid a reading; a later call starts another."""
+        serving, self._serving = self._serving, None
+        if serving is not None:
+            serving.child.close()
+
+    def _ready(self) -> Serving:
+        if self._serving is None:
+            self._serving = start(self._pack, self._settings, self._clock, self._distrusted)
+        return self._serving
+
+    def _give_up(self, serving: Serving) -> None:
+        """Be rid of the child; an accelerator that failed on an image is not asked again."""
+        self.close()
+        serving.child.close()
+        if serving.way.device is not Device.CPU:
+            self._distrusted.add(serving.way)
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, float) and value >= 0:
+        return value
+    raise AnalysisError("inference-garbage", "no latency named")

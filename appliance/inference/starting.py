@@ -1,0 +1,138 @@
+"""Bringing an inference child to the point where it may read: the best way to run that works."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from appliance import journal
+from appliance.childprocess import Child, ChildError, Fault, Limits, Message
+from appliance.clock import Clock
+from appliance.errors import AnalysisError, OsteonError
+from appliance.inference import exchange
+from appliance.inference.device import AUTO, Choice, Device, choices
+from appliance.inference.package import Pack
+
+_REPLY_BYTES: Final = 64 * 2**20
+"""A child answers without arrays; this also bounds any file that a driver may want to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostSettings:
+    """How a pack is to run.
+
+    device: `auto` or a name of `Device`. runtime: a library to prefer, or None.
+    start_s: seconds for starting the child, and again for loading the pack with its golden cases.
+    module: what the child runs; another one only in tests. environment: added to the child's.
+    """
+
+    device: str = AUTO
+    runtime: str | None = None
+    start_s: float = 120.0
+    module: str = "appliance.inference.worker"
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A child that passed its golden cases. `fell_back`: not the best way that was asked for."""
+
+    child: Child
+    way: Choice
+    fell_back: bool
+
+
+def start(
+    pack: Pack, settings: HostSettings, clock: Clock, distrusted: Collection[Choice]
+) -> Serving:
+    """Try each way to run, best first, each in a fresh child, until one passes the golden cases.
+
+    distrusted: ways that failed on a patient's image before; not tried.
+
+    Raises:
+        AnalysisError: why the last way failed; `runtime-missing` where there was none.
+    """
+    began = clock.monotonic()
+    failure = AnalysisError("runtime-missing")
+    with _launch(pack, settings, clock) as child:
+        ways = _ways(ask(child, Message({"do": "probe"}), settings.start_s), settings)
+    for way in ways:
+        if way in distrusted:
+            continue
+        child = _launch(pack, settings, clock)
+        try:
+            ask(child, _load_request(pack, way), settings.start_s)
+        except AnalysisError as error:
+            failure = error
+            child.close()
+            continue
+        serving = Serving(child, way, way.fell_back or way != ways[0])
+        _announce(pack, serving, clock.monotonic() - began, failure.code)
+        return serving
+    raise failure
+
+
+def ask(child: Child, message: Message, within_s: float) -> Mapping[str, Any]:
+    """The header of the child's answer.
+
+    Raises:
+        AnalysisError: `inference-crashed`, `inference-timeout`, `inference-memory`,
+            `inference-garbage` (the child is gone), or what its handler raised.
+    """
+    try:
+        return child.request(message.header, message.arrays, within_s=within_s).header
+    except ChildError as error:
+        raise _as_analysis_error(error) from None
+    except OsteonError as error:
+        raise AnalysisError(error.code, error.detail) from None
+
+
+def _launch(pack: Pack, settings: HostSettings, clock: Clock) -> Child:
+    limits = Limits(pack.spec.budget.memory_mib << 20, _REPLY_BYTES, settings.start_s)
+    try:
+        return Child(settings.module, limits, clock, settings.environment)
+    except ChildError as error:
+        raise _as_analysis_error(error) from None
+
+
+def _ways(answer: Mapping[str, Any], settings: HostSettings) -> tuple[Choice, ...]:
+    try:
+        available = {
+            str(library): frozenset(map(Device, devices))
+            for library, devices in answer["available"].items()
+        }
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise AnalysisError("inference-garbage", "no devices named") from None
+    return choices(settings.device, available, settings.runtime)
+
+
+def _load_request(pack: Pack, way: Choice) -> Message:
+    message = exchange.pack_to_message(pack)
+    request = {"do": "load", "library": way.library, "device": way.device.value}
+    return Message({**message.header, **request}, message.arrays)
+
+
+def _announce(pack: Pack, serving: Serving, seconds: float, reason: str) -> None:
+    facts: dict[str, journal.Value] = {
+        "model": pack.identity.name,
+        "version": pack.identity.version,
+        "runtime": serving.way.library,
+        "device": serving.way.device.value,
+    }
+    state = "isolated" if serving.child.isolated else "network-reachable"
+    journal.event("inference-ready", **facts, seconds=round(seconds, 3), state=state)
+    if serving.fell_back:
+        journal.warn("inference-fell-back", **facts, reason=reason)
+
+
+def _as_analysis_error(error: ChildError) -> AnalysisError:
+    match error.fault:
+        case Fault.CRASHED:
+            return AnalysisError("inference-crashed", error.detail)
+        case Fault.TIMEOUT:
+            return AnalysisError("inference-timeout", error.detail)
+        case Fault.MEMORY:
+            return AnalysisError("inference-memory", error.detail)
+        case Fault.GARBAGE:
+            return AnalysisError("inference-garbage", error.detail)
