@@ -11,7 +11,8 @@ from typing import Final
 
 from appliance.config.document import Document, Plain
 from appliance.config.faults import KeyPath
-from appliance.config.schema import Completeness, Dicom, ListenerLimits
+from appliance.config.receiving import Dicom, ListenerLimits
+from appliance.config.schema import Completeness
 
 _UNIQUE: Final = (
     ("dicom.modalities.*.ae_title", "give each modality an AE title of its own"),

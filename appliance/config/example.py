@@ -14,7 +14,8 @@ from typing import Final, Literal, get_args, get_origin
 import yaml
 from pydantic.fields import FieldInfo
 
-from appliance.config.schema import Section, Site, bounds, section_of
+from appliance.config.option import Section, bounds, section_of
+from appliance.config.schema import Site
 from appliance.domain import Bone, FractureType
 
 _HEAD: Final = """\

@@ -12,7 +12,8 @@ from pydantic_core import ErrorDetails
 from appliance.config.document import Document
 from appliance.config.example import one_line
 from appliance.config.faults import KeyPath, key_text, names_secret
-from appliance.config.schema import Section, Site, bounds, section_of
+from appliance.config.option import Section, bounds, section_of
+from appliance.config.schema import Site
 
 _NEAR: Final = 0.6
 _KINDS: Final[Mapping[str, str]] = {

@@ -6,64 +6,22 @@ say together is checked in `cross_checks`. Secrets never stand here, only the fi
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, get_args
+from typing import Literal
 
-from annotated_types import Ge, Le
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.fields import FieldInfo
-
+from appliance.config.option import Section, option
+from appliance.config.receiving import Dicom
 from appliance.config.values import (
     AbsolutePath,
     AeTitle,
     EmailAddress,
     Host,
     Line,
-    ListenAddress,
     Name,
-    Network,
     Port,
     PrinterUri,
     TimeZone,
 )
 from appliance.domain import Bone, FractureType
-
-REQUIRED: Final = ...
-
-
-class Section(BaseModel):
-    """A mapping of the site YAML."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True
-    )
-
-
-def option(  # noqa: PLR0913 - a key is described in one place
-    description: str,
-    *,
-    example: Any,  # noqa: ANN401 - any YAML value
-    default: Any = REQUIRED,  # noqa: ANN401 - of the field's own type
-    unit: str = "",
-    at_least: float | None = None,
-    at_most: float | None = None,
-    fewest: int | None = None,
-    shown: bool = True,
-    quoted: bool = False,
-) -> Any:  # noqa: ANN401 - pydantic's `Field` is declared so too
-    """One key: what it is for, an example, its unit and bounds.
-
-    fewest: of a list, how many items it must have. shown: whether the example file has it in use,
-    or only as a comment. quoted: whether the example file puts it in quotes.
-    """
-    return Field(
-        default,
-        description=description,
-        examples=[example],
-        ge=at_least,
-        le=at_most,
-        min_length=fewest,
-        json_schema_extra={"unit": unit, "shown": shown, "quoted": quoted},
-    )
 
 
 class SiteIdentity(Section):
@@ -72,106 +30,6 @@ class SiteIdentity(Section):
     name: Line = option("Name of the site, shown in every alert", example="Qinghe County Hospital")
     language: Literal["en", "zh"] = option("Language of alerts and pages", example="en")
     time_zone: TimeZone = option("Time zone of the times in alerts", example="Asia/Shanghai")
-
-
-class ListenerTls(Section):
-    """The encrypted DICOM listener, beside the plain one."""
-
-    port: Port = option("TCP port for DICOM over TLS", example=2762)
-    certificate_file: AbsolutePath = option(
-        "PEM file with this box's certificate and its chain", example="/etc/osteon/dicom.crt"
-    )
-    key_file: AbsolutePath = option(
-        "PEM file with the certificate's private key, mode 600", example="/etc/osteon/dicom.key"
-    )
-    ca_file: AbsolutePath | None = option(
-        "PEM file with the authorities that signed the modalities' certificates",
-        default=None,
-        example="/etc/osteon/dicom-ca.crt",
-    )
-    require_client_certificate: bool = option(
-        "Whether a modality must show a certificate", default=False, example=True
-    )
-
-
-class ListenerLimits(Section):
-    """How much of the box a peer may hold, and for how long."""
-
-    associations: int = option(
-        "Associations open at once; each known modality keeps a place of its own",
-        default=24,
-        example=24,
-        at_least=1,
-        at_most=500,
-    )
-    associations_per_peer: int = option(
-        "Of these, open at once by one modality", default=8, example=8, at_least=1, at_most=100
-    )
-    request_seconds: float = option(
-        "From connecting to a whole association request",
-        default=5.0,
-        example=5.0,
-        unit="seconds",
-        at_least=0.5,
-        at_most=60,
-    )
-    idle_seconds: float = option(
-        "Silence after which an association is aborted",
-        default=60.0,
-        example=60.0,
-        unit="seconds",
-        at_least=1,
-        at_most=3600,
-    )
-    maximum_pdu_bytes: int = option(
-        "Longest protocol data unit that is announced and taken",
-        default=131_072,
-        example=131_072,
-        unit="bytes",
-        at_least=16_384,
-        at_most=1_048_576,
-    )
-    keep_free_mib: int = option(
-        "Room on the disk that images may not take, so that alerts still get out",
-        default=1024,
-        example=1024,
-        unit="MiB",
-        at_least=16,
-        at_most=1_048_576,
-    )
-
-
-class Modality(Section):
-    """A device that may send images."""
-
-    ae_title: AeTitle = option("AE title with which it calls", example="CT_1", quoted=True)
-    address: Network = option("Host or network from which it sends", example="192.168.10.21")
-
-
-class Dicom(Section):
-    """Receiving images."""
-
-    ae_title: AeTitle = option("AE title of this box", example="OSTEON", quoted=True)
-    address: ListenAddress = option(
-        "Address of this machine on which it listens; 0.0.0.0 is all of them",
-        default="0.0.0.0",  # noqa: S104 - only known modalities may associate
-        example="0.0.0.0",  # noqa: S104 - as above
-    )
-    port: Port = option("TCP port of the plain listener", default=11112, example=11112)
-    tls: ListenerTls | None = option(
-        "DICOM over TLS, on a port of its own", default=None, example={}, shown=False
-    )
-    limits: ListenerLimits = option(
-        "Limits that hold for every peer", default=ListenerLimits(), example={}, shown=False
-    )
-    modalities: tuple[Modality, ...] = option(
-        "The devices that may send; nobody else is answered",
-        example=[
-            {"ae_title": "CT_1", "address": "192.168.10.21"},
-            {"ae_title": "DR_1", "address": "192.168.20.0/24"},
-        ],
-        fewest=1,
-    )
 
 
 class Completeness(Section):
@@ -452,19 +310,3 @@ class Site(Section):
     analysis: Analysis = option(
         "What one analysis may take", default=Analysis(), example={}, shown=False
     )
-
-
-def section_of(annotation: Any) -> type[Section] | None:  # noqa: ANN401 - any annotation
-    """The section within `Section`, `Section | None` or `tuple[Section, ...]`, if there is one."""
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return annotation
-    return next(filter(None, map(section_of, get_args(annotation))), None)
-
-
-def bounds(info: FieldInfo) -> tuple[float, float] | None:
-    """Lowest and highest number that a key takes, both included."""
-    low = next((rule.ge for rule in info.metadata if isinstance(rule, Ge)), None)
-    high = next((rule.le for rule in info.metadata if isinstance(rule, Le)), None)
-    if isinstance(low, (int, float)) and isinstance(high, (int, float)):
-        return low, high
-    return None

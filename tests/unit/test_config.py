@@ -9,7 +9,8 @@ from pydantic_core import PydanticUndefined
 
 from appliance.config.example import example_yaml, one_line
 from appliance.config.load import load_site, parse_site
-from appliance.config.schema import Section, Site, bounds, section_of
+from appliance.config.option import Section, bounds, section_of
+from appliance.config.schema import Site
 from appliance.config.secrets import read_secret, secret_place
 from appliance.domain import Bone
 from appliance.errors import ConfigError
