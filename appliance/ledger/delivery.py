@@ -254,6 +254,14 @@ class DeliveryLedger:
         summary = decode(row["notice"], (AlertSummary,))
         return own_notice(row["id"], summary)
 
+    def notices(self, newest: int = 200) -> tuple[tuple[AlertSummary, float], ...]:
+        """The box's own latest messages, newest first, with the steady second of each."""
+        rows = self._database.execute(
+            "SELECT notice, since FROM items WHERE notice IS NOT NULL ORDER BY id LIMIT ?",
+            (newest,),
+        )
+        return tuple((decode(row["notice"], (AlertSummary,)), row["since"]) for row in rows)
+
     def acknowledgements(self, after: int = 0) -> tuple[Acknowledgement, ...]:
         """Acknowledgements numbered above `after`, in order."""
         rows = self._database.execute(

@@ -1,0 +1,39 @@
+"""One thread for each channel: a mail server that hangs must not delay the printer."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+Task = Callable[[], None]
+
+
+class Worker:
+    """Runs tasks one after the other on its own thread.
+
+    The thread is a daemon: ending the process never waits for a dead peer. What was being sent then
+    is in the ledger as begun, and is sent again.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=f"deliver-{name}", daemon=True)
+        self._thread.start()
+
+    def submit(self, task: Task) -> None:
+        """Queue a task; it must not raise."""
+        self._tasks.put(task)
+
+    def stop(self, patience_s: float) -> None:
+        """Take no further task and give the present one a moment to end."""
+        with suppress(queue.Empty):
+            while True:
+                self._tasks.get_nowait()
+        self._tasks.put(None)
+        self._thread.join(patience_s)
+
+    def _run(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            task()
