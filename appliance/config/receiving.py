@@ -1,4 +1,4 @@
-"""The keys of the site YAML under `dicom`: who may send, and how much of the box a peer may hold."""
+"""The keys of the site YAML under `dicom`: who may send, and how much they may hold."""
 
 from __future__ import annotations
 
