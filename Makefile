@@ -1,0 +1,40 @@
+# Thin: each target is one command. `make setup` prepares a fresh Debian 12 or 13; the others do so
+# first, which takes under a second when all is there.
+PYTHON := .venv/bin/python
+UV := .venv/bin/uv
+
+.PHONY: demo test check bench sweep setup lock clean
+
+demo: setup
+	@$(PYTHON) -m tests.demo
+
+test: check
+	$(PYTHON) -m pytest -n 2 --dist loadfile
+
+check: setup
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: setup
+	@$(PYTHON) -m tests.bench
+
+# The slower tiers: power cuts, kills at every stage boundary, long runs.
+sweep: setup
+	$(PYTHON) -m pytest -m slow
+
+setup:
+	@provisioning/setup
+
+# Anew from pyproject.toml, with the newest releases; needs the network.
+lock: setup
+	$(PYTHON) -m pip install --quiet uv
+	$(UV) pip compile --quiet --upgrade pyproject.toml -o requirements/runtime.lock
+	$(UV) pip compile --quiet --extra test -c requirements/runtime.lock pyproject.toml \
+		-o requirements/test.lock
+	$(UV) pip compile --quiet --extra test --extra training -c requirements/test.lock \
+		pyproject.toml -o requirements/training.lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
