@@ -1,0 +1,81 @@
+"""The packs that this box runs, each with its warm inference child."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance import journal
+from appliance.clock import Clock
+from appliance.config.schema import PackUse, Site
+from appliance.domain import ModelIdentity, PackScope
+from appliance.errors import AnalysisError, PackError
+from appliance.inference.host import HostSettings, InferenceHost
+from appliance.inference.manifest import Trust
+from appliance.inference.pack_schema import PackSpec
+from appliance.inference.package import Pack, open_pack
+from appliance.pipeline.alert import OperatingPoint
+
+Unusable = Callable[[str, str], None]
+"""Told of a pack that cannot be used: its name and the error's code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One verified pack and the host that runs it."""
+
+    identity: ModelIdentity
+    spec: PackSpec
+    point: OperatingPoint
+    host: InferenceHost
+
+    @property
+    def scope(self) -> PackScope:
+        """What the gate lets through to it."""
+        return self.spec.scope
+
+
+def load_models(site: Site, clock: Clock, unusable: Unusable) -> Mapping[str, Model]:
+    """Verify every pack that the site uses.
+
+    One that cannot be verified is left out, and a person is told: its studies then end as "could
+    not analyse", since no pack is there for what the gate recognises.
+    """
+    trust = Trust.shipped()
+    folder = Path(site.packs.folder)
+    uses = site.packs.use or tuple(
+        PackUse(name=place.parent.name) for place in sorted(folder.glob("*/pack.yaml"))
+    )
+    models: dict[str, Model] = {}
+    for use in uses:
+        try:
+            pack = open_pack(folder / use.name, trust)
+        except PackError as error:
+            journal.fail("pack-refused", model=use.name, code=error.code)
+            unusable(use.name, error.code)
+        else:
+            models[use.name] = _model(pack, use, clock)
+    return models
+
+
+def warm_up(models: Mapping[str, Model], unusable: Unusable) -> None:
+    """Start every inference child and pass the golden cases, so that no study waits for it."""
+    for name, model in models.items():
+        try:
+            model.host.warm_up()
+        except AnalysisError as error:
+            journal.fail("pack-down", model=name, code=error.code)
+            unusable(name, error.code)
+
+
+def _model(pack: Pack, use: PackUse, clock: Clock) -> Model:
+    runtime = None if use.runtime == "auto" else use.runtime
+    own = pack.spec.operating_point
+    alert = own.alert if use.alert_threshold is None else max(own.report, use.alert_threshold)
+    return Model(
+        identity=pack.identity,
+        spec=pack.spec,
+        point=OperatingPoint(own.report, alert),
+        host=InferenceHost(pack, HostSettings(use.device, runtime), clock),
+    )

@@ -1,0 +1,122 @@
+"""The second and third stage: whether a study is for this box, and what the packs see in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from appliance.daemon.analyser import Step, Task
+from appliance.daemon.models import Model
+from appliance.daemon.workbench import Workbench
+from appliance.domain import (
+    Admitted,
+    Detections,
+    Job,
+    NotRead,
+    OutOfScope,
+    Read,
+    Reason,
+    Refused,
+    Study,
+)
+from appliance.errors import AnalysisError
+from appliance.ledger.intake import IntakeLedger
+from appliance.ledger.work import WorkLedger
+from appliance.lifecycle import StudyState
+from appliance.pipeline import gate
+from appliance.pipeline.alert import UrgencyTable, decide, reported
+
+FellBack = Callable[[str, str], None]
+"""Told of a pack that runs on another device than it was asked to: its name and the device."""
+
+
+class Gating:
+    """Holds a complete study against what the packs accept."""
+
+    def __init__(
+        self, work: WorkLedger, models: Mapping[str, Model], unusable: frozenset[str]
+    ) -> None:
+        self._work = work
+        self._scopes = tuple(model.scope for model in models.values())
+        self._unusable = unusable
+
+    def __call__(self, task: Task) -> Step:
+        """The `GateDecision`."""
+        study = self._work.value(task.revision, StudyState.COMPLETE, task.seal)
+        assert isinstance(study, Study)  # noqa: S101 - what `lifecycle.VALUES` says of COMPLETE
+        decision = gate.decide(study, self._scopes)
+        if isinstance(decision, OutOfScope) and self._unusable:
+            # A pack that could not be verified might have been the one for this study.
+            decision = Refused(Reason("pack-missing"))
+        match decision:
+            case Admitted(jobs, set_aside):
+                fields = {"jobs": len(jobs), "set_aside": len(set_aside)}
+                return Step(decision, fields)
+            case OutOfScope(reason) | Refused(reason):
+                return Step(decision, {"reason": reason.code})
+
+
+class Reading:
+    """Runs every admitted job; a `Read` comes only of all of them having finished."""
+
+    def __init__(  # noqa: PLR0913 - one stage, its parts
+        self,
+        *,
+        intake: IntakeLedger,
+        work: WorkLedger,
+        workbench: Workbench,
+        models: Mapping[str, Model],
+        table: UrgencyTable,
+        deadline_s: float,
+        fell_back: FellBack,
+    ) -> None:
+        self._intake = intake
+        self._work = work
+        self._workbench = workbench
+        self._models = models
+        self._table = table
+        self._deadline_s = deadline_s
+        self._fell_back = fell_back
+
+    def __call__(self, task: Task) -> Step:
+        """`Read`, `NotRead` or `OutOfScope`. Raises AnalysisError, DecodeError, StorageError."""
+        decision = self._work.value(task.revision, StudyState.GATED, task.seal)
+        match decision:
+            case OutOfScope(reason):
+                return Step(decision, {"reason": reason.code})
+            case Refused(reason):
+                return Step(NotRead(reason), {"reason": reason.code})
+            case Admitted(jobs):
+                return self._read(task, jobs)
+        raise AnalysisError("stage-value-unknown", type(decision).__name__)
+
+    def _read(self, task: Task, jobs: tuple[Job, ...]) -> Step:
+        study = self._work.value(task.revision, StudyState.COMPLETE, task.seal)
+        assert isinstance(study, Study)  # noqa: S101 - what `lifecycle.VALUES` says of COMPLETE
+        finished = tuple(self._run(task, study, job) for job in jobs)
+        points = {name: model.point for name, model in self._models.items()}
+        judged = decide(reported(finished, points), self._table, points)
+        fields = {
+            "findings": len(judged.findings),
+            "urgent": sum(finding.urgent for finding in judged.findings),
+            "rule": judged.study.rule,
+            "model": ", ".join(sorted({_named(each) for each in finished})),
+            "device": ", ".join(sorted({each.execution.device for each in finished})),
+            "seconds": round(sum(each.execution.latency_s for each in finished), 3),
+        }
+        return Step(Read(judged.findings, finished, judged.study.rule), fields)
+
+    def _run(self, task: Task, study: Study, job: Job) -> Detections:
+        model = self._models.get(job.pack)
+        if model is None:
+            raise AnalysisError("pack-missing", job.pack)
+        bench = self._workbench.bench(study.key, task.seal, self._intake.instances(study.key))
+        image = self._workbench.image(bench, study, job)
+        items, execution = model.host.read(image, self._deadline_s)
+        if execution.fell_back:
+            self._fell_back(job.pack, execution.device)
+        return Detections(job, model.identity, execution, items)
+
+
+def _named(detections: Detections) -> str:
+    model = detections.model
+    return f"{model.name} {model.version} on {detections.execution.runtime}"
