@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
+import aiohttp
 from pyipp import IPP
 from pyipp.enums import IppJobState, IppOperation, IppStatus
 from pyipp.exceptions import IPPConnectionError, IPPError, IPPResponseError
@@ -99,6 +100,8 @@ class PrinterChannel(Channel):
         try:
             return asyncio.run(self._print(page))
         except IPPConnectionError as error:
+            if isinstance(error.__cause__, aiohttp.ClientConnectorCertificateError):
+                raise DeliveryError("printer-certificate", permanent=True) from error
             raise DeliveryError("printer-unreachable") from error
         except IPPResponseError as error:
             raise DeliveryError("printer-refused", "HTTP", permanent=True) from error
