@@ -67,7 +67,6 @@ _SCOPE: Final = {
         "No installed model reads images of this modality.", "没有已安装的模型读取此类设备的影像。"
     ),
     "not-an-image": _out("The object holds no image.", "该对象不含影像。"),
-    "not-axial": _out("The slices are not axial.", "该序列不是横断面。"),
     "other-series-read": _out(
         "A better suited series of the same scan is read.", "已选择同一次扫描中更合适的序列。"
     ),
@@ -105,6 +104,7 @@ _GEOMETRY: Final = {
         "该序列混有不同方向或大小的层面。",
     ),
     "no-pack": _not_read("No model is installed.", "未安装任何模型。"),
+    "not-axial": _not_read("The slices are not axial.", "该序列不是横断面。"),
     "slices-missing": _not_read("Slices are missing within the series.", "序列中缺少层面。"),
     "slices-not-aligned": _not_read(
         "The slices do not lie on one straight line.", "层面未沿同一直线排列。"
@@ -208,6 +208,9 @@ _LIMITS: Final = {
     ),
     "other-film-not-read": _limit(
         "Another film of this study could not be read.", "该检查中另有图像无法读取。"
+    ),
+    "slices-apart": _limit(
+        "Between the slices there is tissue that none of them shows.", "层面之间有未扫描的组织。"
     ),
     "smooth-kernel": _limit(
         "Reconstructed very smoothly or for lung: lower confidence.",
