@@ -1,0 +1,1 @@
+"""The packs, and under `training` everything that makes them. Never imported by the box."""

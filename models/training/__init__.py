@@ -1,0 +1,1 @@
+"""How the packs are made: data, simulation, networks, quantization, evaluation, signing."""

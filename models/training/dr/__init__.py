@@ -1,0 +1,1 @@
+"""Training of the dr-fracture pack: fractures on radiographs of the limbs."""

@@ -1,0 +1,1 @@
+"""Fractures made in real images; numpy and scipy only, so the demo and the tests can use them."""
