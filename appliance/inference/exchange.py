@@ -13,8 +13,8 @@ import numpy as np
 from appliance.childprocess import Message
 from appliance.domain import ModelIdentity
 from appliance.imaging import Film, Image, Volume
+from appliance.inference.pack import GoldenCase, Pack
 from appliance.inference.pack_schema import PackSpec
-from appliance.inference.package import GoldenCase, Pack
 
 
 def pack_to_message(pack: Pack) -> Message:

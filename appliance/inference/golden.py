@@ -19,8 +19,8 @@ from appliance.domain import Detection
 from appliance.errors import AnalysisError, PackError
 from appliance.imaging import Film, Image, Volume
 from appliance.inference.detections import centre, checked, from_json
+from appliance.inference.pack import GoldenCase, Pack
 from appliance.inference.pack_schema import Tolerance
-from appliance.inference.package import GoldenCase, Pack
 from appliance.inference.steps import Network, reader
 
 
@@ -123,7 +123,7 @@ def golden_image(case: GoldenCase) -> Image:
                 )
             pixels = arrays["pixels"]
             spacing = arrays.get("spacing_mm")
-    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
+    except (KeyError, TypeError, ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise PackError("golden-invalid", f"{case.name}: {type(error).__name__}") from None
     if pixels.dtype not in {np.dtype(np.uint8), np.dtype(np.uint16)}:
         raise PackError("golden-invalid", f"{case.name}: {pixels.dtype}")

@@ -11,7 +11,7 @@ from appliance.errors import AnalysisError
 from appliance.imaging import Image
 from appliance.inference import detections, exchange
 from appliance.inference.device import Choice, Device
-from appliance.inference.package import Pack
+from appliance.inference.pack import Pack
 from appliance.inference.starting import HostSettings, Serving, ask, start
 
 _FATAL: Final = frozenset(
@@ -54,6 +54,12 @@ class InferenceHost:
         """The child's process id; None while there is no child."""
         serving = self._serving
         return None if serving is None else serving.child.pid
+
+    @property
+    def serves_by(self) -> tuple[str, str] | None:
+        """(runtime, device) of the child; None while there is no child."""
+        serving = self._serving
+        return None if serving is None else (serving.way.library, serving.way.device.value)
 
     def warm_up(self) -> None:
         """Start the child where there is none, load the pack and pass its golden cases.

@@ -12,7 +12,6 @@ import os
 import stat
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +20,8 @@ from tuf.api.exceptions import LengthOrHashMismatchError
 from appliance.domain import ModelIdentity
 from appliance.errors import PackError
 from appliance.inference.manifest import MANIFEST_BYTES, Trust, verify_manifest
-from appliance.inference.pack_schema import PackSpec, parse_spec
+from appliance.inference.pack import GoldenCase, Pack
+from appliance.inference.pack_schema import parse_spec
 
 MANIFEST: Final = "manifest.json"
 DESCRIPTION: Final = "pack.yaml"
@@ -30,25 +30,6 @@ PACK_BYTES: Final = 64 * 2**20
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not block
-
-
-@dataclass(frozen=True, slots=True)
-class GoldenCase:
-    """One golden case as it lies in the pack, still encoded: see `appliance.inference.golden`."""
-
-    name: str
-    image: bytes = field(repr=False)
-    expected: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Pack:
-    """A verified pack; made by `open_pack` only."""
-
-    identity: ModelIdentity
-    spec: PackSpec
-    network: bytes = field(repr=False)
-    golden: tuple[GoldenCase, ...]
 
 
 def open_pack(folder: Path, trust: Trust) -> Pack:

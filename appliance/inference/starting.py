@@ -12,7 +12,7 @@ from appliance.clock import Clock
 from appliance.errors import AnalysisError, OsteonError
 from appliance.inference import exchange
 from appliance.inference.device import AUTO, Choice, Device, choices
-from appliance.inference.package import Pack
+from appliance.inference.pack import Pack
 
 _REPLY_BYTES: Final = 64 * 2**20
 """A child answers without arrays; this also bounds any file that a driver may want to write."""
@@ -55,21 +55,29 @@ def start(
     """
     began = clock.monotonic()
     failure = AnalysisError("runtime-missing")
-    with _launch(pack, settings, clock) as child:
-        ways = _ways(ask(child, Message({"do": "probe"}), settings.start_s), settings)
+    first = _launch(pack, settings, clock)
+    try:
+        ways = _ways(first, settings)
+    except AnalysisError:
+        first.close()
+        raise
+    child: Child | None = first
     for way in ways:
         if way in distrusted:
             continue
-        child = _launch(pack, settings, clock)
+        child = child or _launch(pack, settings, clock)
         try:
             ask(child, _load_request(pack, way), settings.start_s)
         except AnalysisError as error:
             failure = error
             child.close()
+            child = None
             continue
         serving = Serving(child, way, way.fell_back or way != ways[0])
         _announce(pack, serving, clock.monotonic() - began, failure.code)
         return serving
+    if child is not None:
+        child.close()
     raise failure
 
 
@@ -96,7 +104,8 @@ def _launch(pack: Pack, settings: HostSettings, clock: Clock) -> Child:
         raise _as_analysis_error(error) from None
 
 
-def _ways(answer: Mapping[str, Any], settings: HostSettings) -> tuple[Choice, ...]:
+def _ways(child: Child, settings: HostSettings) -> tuple[Choice, ...]:
+    answer = ask(child, Message({"do": "probe"}), settings.start_s)
     try:
         available = {
             str(library): frozenset(map(Device, devices))

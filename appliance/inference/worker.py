@@ -12,7 +12,7 @@ from appliance.errors import AnalysisError
 from appliance.inference import detections, exchange, runtimes
 from appliance.inference.device import Device
 from appliance.inference.golden import check_golden
-from appliance.inference.package import Pack
+from appliance.inference.pack import Pack
 from appliance.inference.runtime import Runtime
 from appliance.inference.steps import reader
 

@@ -7,6 +7,7 @@ give the same manifest, byte for byte (Ed25519 has no randomness; the expiry is 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -44,21 +45,23 @@ def root_file(signers: list[CryptoSigner], threshold: int = 1) -> bytes:
     return metadata.to_bytes(JSONSerializer())
 
 
-def sign(folder: Path, *signers: CryptoSigner) -> None:
-    """Write the manifest of the pack in that folder."""
-    listed = {
-        file.relative_to(folder).as_posix(): file
-        for file in sorted(folder.rglob("*"))
-        if file.is_file() and file.name != MANIFEST
-    }
-    targets = {
-        path: TargetFile.from_data(path, file.read_bytes(), ["sha256"])
-        for path, file in listed.items()
-    }
+def manifest(files: Mapping[str, bytes], *signers: CryptoSigner) -> bytes:
+    """TUF targets metadata over files, by their paths in the pack."""
+    targets = {path: TargetFile.from_data(path, files[path], ["sha256"]) for path in sorted(files)}
     metadata = Metadata(Targets(expires=EXPIRES, targets=targets))
     for signer in signers:
         metadata.sign(signer, append=True)
-    metadata.to_file(str(folder / MANIFEST), JSONSerializer())
+    return metadata.to_bytes(JSONSerializer())
+
+
+def sign(folder: Path, *signers: CryptoSigner) -> None:
+    """Write the manifest of the pack in that folder."""
+    files = {
+        file.relative_to(folder).as_posix(): file.read_bytes()
+        for file in folder.rglob("*")
+        if file.is_file() and file != folder / MANIFEST
+    }
+    (folder / MANIFEST).write_bytes(manifest(files, *signers))
 
 
 def main(arguments: list[str]) -> None:

@@ -25,7 +25,7 @@ def network(*last: onnx.NodeProto, output: tuple[int, ...] = (1, 1, SIDE, SIDE))
     nodes = [helper.make_node("Conv", ["image", "kernel"], ["blurred"], pads=[1, 1, 1, 1]), *last]
     if not last:
         nodes.append(helper.make_node("Identity", ["blurred"], ["answer"]))
-    constants = {
+    constants: dict[str, np.ndarray[Any, Any]] = {
         "kernel": kernel,
         "nothing": np.zeros(1, np.float32),
         "many": np.array([1, 24_000, SIDE, SIDE], np.int64),
@@ -69,11 +69,20 @@ def hungry() -> bytes:
 
 def flat() -> bytes:
     """A network with another input shape than the pack says."""
+    return _identity([1, 1, SIDE, 32])
+
+
+def open_shape() -> bytes:
+    """A network whose batch axis is open."""
+    return _identity(["batch", 1, SIDE, SIDE])
+
+
+def _identity(shape: list[Any]) -> bytes:
     graph = helper.make_graph(
-        [helper.make_node("Identity", ["image"], ["answer"])],
-        "flat",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 1, SIDE, 32])],
-        [helper.make_tensor_value_info("answer", TensorProto.FLOAT, [1, 1, SIDE, 32])],
+        [helper.make_node("Relu", ["image"], ["answer"])],
+        "same",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("answer", TensorProto.FLOAT, shape)],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     return bytes(model.SerializeToString())

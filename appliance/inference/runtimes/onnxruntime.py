@@ -27,7 +27,7 @@ _ERRORS: Final = tuple(
 class OnnxRuntime(Runtime):
     """A session on exactly one provider."""
 
-    errors = (RuntimeError, *_ERRORS)
+    errors = (RuntimeError, ValueError, *_ERRORS)
 
     @classmethod
     def devices(cls) -> frozenset[Device]:

@@ -19,7 +19,7 @@ _NAMES: Final = {Device.CPU: "CPU", Device.GPU: "GPU", Device.NPU: "NPU"}
 class OpenVinoRuntime(Runtime):
     """A network compiled by OpenVINO, with its precision pinned."""
 
-    errors = (RuntimeError,)
+    errors = (RuntimeError, ValueError)
 
     @classmethod
     def devices(cls) -> frozenset[Device]:
@@ -27,15 +27,20 @@ class OpenVinoRuntime(Runtime):
         present = {name.split(".")[0] for name in openvino.Core().available_devices}
         return frozenset(device for device, name in _NAMES.items() if name in present)
 
-    def _load(self, network: bytes, device: Device) -> tuple[list[int], list[int]]:
+    def _load(self, network: bytes, device: Device) -> tuple[list[object], list[object]]:
         core = openvino.Core()
         compiled = core.compile_model(core.read_model(network), _NAMES[device], _settings(device))
+        (entry,), (answer,) = compiled.inputs, compiled.outputs
         self._request = compiled.create_infer_request()
-        return list(compiled.input(0).shape), list(compiled.output(0).shape)
+        return _sides(entry.partial_shape), _sides(answer.partial_shape)
 
     def _infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Runtime`. The answer is copied: the library reuses its buffer."""
         return np.array(self._request.infer({0: batch})[0])
+
+
+def _sides(shape: openvino.PartialShape) -> list[object]:
+    return [side.get_length() if side.is_static else None for side in shape]
 
 
 def _settings(device: Device) -> dict[str, Any]:
