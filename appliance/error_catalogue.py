@@ -86,7 +86,122 @@ _STORAGE: Final = {
     ),
 }
 
+_ANALYSIS: Final = {
+    "detections-invalid": Explanation(
+        "The inference child named regions that its pack cannot have made; the study counts as "
+        "not analysed.",
+        "Send the log to the maker: the pack or its reader is wrong.",
+    ),
+    "inference-crashed": Explanation(
+        "The inference child died while it read a study; the study counts as not analysed.",
+        "Osteon starts a fresh child by itself and tries again. If it comes back, set `device: "
+        "cpu`; then check the machine's memory and graphics driver.",
+    ),
+    "inference-garbage": Explanation(
+        "The inference child answered with something that is no answer.",
+        "Osteon starts a fresh child by itself and tries again. If it comes back, reinstall "
+        "the release and send the log to the maker.",
+    ),
+    "inference-memory": Explanation(
+        "Inference needed more memory than the pack's budget allows.",
+        "A very large study, or a pack that is wrong for this release: read it another way, "
+        "and tell the maker.",
+    ),
+    "inference-timeout": Explanation(
+        "Inference did not finish before its deadline and was stopped.",
+        "Check what else keeps the machine busy, and its cooling. On a slow machine raise the "
+        "deadline in the site YAML.",
+    ),
+    "network-answer-invalid": Explanation(
+        "A network answered with another shape or with numbers that are not finite; nothing of "
+        "it was used.",
+        "Osteon starts a fresh child by itself and tries again. If it comes back, set `device: "
+        "cpu` and tell the maker.",
+    ),
+    "network-failed": Explanation(
+        "The inference library reported an error while it ran the network.",
+        "Osteon starts a fresh child by itself and tries again. If it comes back, set `device: "
+        "cpu` and update the driver.",
+    ),
+    "network-input-invalid": Explanation(
+        "A reader made something of an image that the network does not take.",
+        "The image is unusual or the pack wrong: keep the study and tell the maker.",
+    ),
+    "network-load-failed": Explanation(
+        "The inference library could not load a verified network.",
+        "Update Osteon to the release that the pack needs; with a graphics card or NPU, set "
+        "`device: cpu`.",
+    ),
+    "network-shape-open": Explanation(
+        "A network's input or output has no fixed shape.",
+        "The pack is wrong: use another version of it and tell the maker.",
+    ),
+    "network-shape-other": Explanation(
+        "A network takes another input than its pack says.",
+        "The pack is wrong: use another version of it and tell the maker.",
+    ),
+    "runtime-missing": Explanation(
+        "No inference library on this machine can run the pack.",
+        "Reinstall Osteon with all its packages; check `device` in the site YAML.",
+    ),
+    "self-test-failed": Explanation(
+        "A pack got one of its own golden cases wrong on this machine; it reads no patient "
+        "until it gets them right.",
+        "Set `device: cpu`. If it fails there too, test the machine's memory and reinstall the "
+        "pack.",
+    ),
+}
+
 _PACK: Final = {
+    "golden-invalid": Explanation(
+        "A golden case of a model pack cannot be read.",
+        "Install the pack again; if that does not help, tell the maker.",
+    ),
+    "pack-description-invalid": Explanation(
+        "A pack's pack.yaml has faults; the message names their places.",
+        "Install the pack again or update Osteon to the release that the pack needs.",
+    ),
+    "pack-external-data": Explanation(
+        "A pack's network refers to a further file, which could be anything.",
+        "Do not use this pack; tell the maker.",
+    ),
+    "pack-file-altered": Explanation(
+        "A file of a model pack is not what was signed.",
+        "Install the pack again; if it comes back, check the disk, and ask who else can write "
+        "there.",
+    ),
+    "pack-file-irregular": Explanation(
+        "A model pack holds a link or a device in the place of a file.",
+        "Install the pack again, by Osteon's own means and not by hand.",
+    ),
+    "pack-file-missing": Explanation(
+        "A file that a model pack needs is not there or not signed for.",
+        "Install the pack again.",
+    ),
+    "pack-file-unlisted": Explanation(
+        "A model pack's folder holds a file that was not signed.",
+        "Remove what was put there by hand, or install the pack again.",
+    ),
+    "pack-manifest-invalid": Explanation(
+        "A model pack's manifest.json is not a signed list of files.",
+        "Install the pack again.",
+    ),
+    "pack-missing": Explanation(
+        "A model pack that should be loaded is not there.",
+        "Check the packs' folder and its owner, or install the pack.",
+    ),
+    "pack-path-invalid": Explanation(
+        "A model pack's signed list names a path outside its folder.",
+        "Do not use this pack; tell the maker.",
+    ),
+    "pack-signature-invalid": Explanation(
+        "A model pack is not signed by enough of the keys that this box trusts.",
+        "Use a pack from the maker. A pack of your own needs the box to trust your key.",
+    ),
+    "pack-too-large": Explanation(
+        "A model pack says that it is larger than any pack may be.",
+        "Do not use this pack; tell the maker.",
+    ),
     "reader-twice": Explanation(
         "Two readers in this build have the same name: the build itself is wrong.",
         "Install the maker's unaltered release.",
@@ -95,7 +210,15 @@ _PACK: Final = {
         "A model pack asks for a reader that this release does not have.",
         "Update Osteon to the release that the pack needs, or remove the pack.",
     ),
+    "runtime-twice": Explanation(
+        "Two inference libraries in this build have the same name: the build itself is wrong.",
+        "Install the maker's unaltered release.",
+    ),
+    "trust-invalid": Explanation(
+        "The file that says which keys may sign packs cannot be believed.",
+        "Install the maker's unaltered release.",
+    ),
 }
 
-CATALOGUE: Final[dict[str, Explanation]] = {**_CONFIG, **_STORAGE, **_PACK}
+CATALOGUE: Final[dict[str, Explanation]] = {**_CONFIG, **_STORAGE, **_ANALYSIS, **_PACK}
 """Every stable code of `OsteonError` and its subclasses."""

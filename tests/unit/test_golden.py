@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def test_differences(expected: list[Detection], found: list[Detection], words: l
     assert [failure.split(":")[0] for failure in failures] == words
 
 
-def case(**arrays: np.ndarray) -> GoldenCase:  # type: ignore[type-arg]
+def case(**arrays: Any) -> GoldenCase:
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)
     return GoldenCase("case", file.getvalue(), b"")
