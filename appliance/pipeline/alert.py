@@ -255,13 +255,13 @@ def _grade(finding: Finding) -> int:
 def _pairs(previous: tuple[Finding, ...], current: tuple[Finding, ...]) -> dict[int, int]:
     """One-to-one, best match first: {place in previous: place in current}."""
     candidates = sorted(
-        (distance, before, now)
+        (distance, abs(_grade(old) - _grade(new)), before, now)
         for before, old in enumerate(previous)
         for now, new in enumerate(current)
         if (distance := _distance(old, new)) is not None
     )
     pairs: dict[int, int] = {}
-    for _, before, now in candidates:
+    for *_, before, now in candidates:
         if before not in pairs and now not in pairs.values():
             pairs[before] = now
     return pairs
