@@ -14,7 +14,7 @@ from pynetdicom.association import Association
 
 from tests.simulators.receiving import AE_TITLE, MODALITY
 
-CLOSED_LOOP = "127.0.0.1"
+LOOPBACK_HOST = "127.0.0.1"
 
 
 def save(objects: Iterable[Dataset], folder: Path) -> list[Path]:
@@ -29,16 +29,18 @@ def save(objects: Iterable[Dataset], folder: Path) -> list[Path]:
 
 
 def dcmtk(
-    program: str, port: int, *arguments: str | Path, calling: str = MODALITY, called: str = AE_TITLE
+    program: str,
+    port: int,
+    *files: Path,
+    options: Sequence[str | Path] = (),
+    calling: str = MODALITY,
+    called: str = AE_TITLE,
 ) -> subprocess.CompletedProcess[str]:
     """Run `storescu`, `dcmsend` or `echoscu` against a port of loopback."""
     if shutil.which(program) is None:
         pytest.fail(f"{program} is missing: install the Debian package dcmtk")
-    command = [program, "-aet", calling, "-aec", called, CLOSED_LOOP, str(port)]
-    options = [each for each in arguments if str(each).startswith(("-", "+"))]
-    rest = [str(each) for each in arguments if each not in options]
     return subprocess.run(
-        [command[0], *map(str, options), *command[1:], *rest],
+        [program, "-aet", calling, "-aec", called, *options, LOOPBACK_HOST, str(port), *files],
         capture_output=True,
         text=True,
         timeout=60,
@@ -58,7 +60,7 @@ def associate(
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 30
     for abstract, syntaxes in contexts:
         ae.add_requested_context(abstract, list(syntaxes))
-    return ae.associate(CLOSED_LOOP, port, ae_title=called)
+    return ae.associate(LOOPBACK_HOST, port, ae_title=called)
 
 
 def send(port: int, objects: Sequence[Dataset]) -> list[int]:

@@ -127,7 +127,7 @@ def _image(stored: Pixels, sop_class: str, study: str, series: str, modality: st
     one = Dataset()
     one.file_meta = FileMetaDataset()
     one.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
-    one.file_meta.MediaStorageSOPClassUID = sop_class
+    one.file_meta.MediaStorageSOPClassUID = uid.UID(sop_class)
     one.SpecificCharacterSet = "ISO_IR 192"
     one.SOPClassUID = sop_class
     one.SOPInstanceUID = uid.generate_uid()

@@ -24,7 +24,7 @@ LOOPBACK = ip_network("127.0.0.0/8")
 SETTINGS = ReceiverSettings(
     ae_title=AE_TITLE,
     peers=(Peer(MODALITY, LOOPBACK), Peer("DR1", LOOPBACK)),
-    limits=Limits(request_s=5.0, idle_s=20.0, pdu_s=5.0, closing_s=0.5),
+    limits=Limits(request_s=5.0, idle_s=20.0, pdu_s=5.0, closing_s=0.1),
 )
 
 

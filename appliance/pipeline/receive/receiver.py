@@ -47,6 +47,7 @@ class Receiver:
         self._ledger = ledger
         self._store = store
         self._clock = clock
+        self._is_running = False
         self._committer = Committer(ledger)
         spool = Spool(
             store=store,
@@ -82,8 +83,12 @@ class Receiver:
             journal.warn("receiver-was-killed", count=swept + lost)
         self._committer.start()
         self._listener.start()
+        self._is_running = True
 
     def stop(self) -> None:
-        """End all associations, commit what was acknowledged to be committed, then return."""
+        """End all associations, bring what they wait for to the medium, then return."""
+        if not self._is_running:
+            return
+        self._is_running = False
         self._listener.stop()
         self._committer.stop()
