@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, BinaryIO, Final, Self
 
 from numpy.typing import NDArray
 
@@ -67,19 +69,10 @@ class Child:
         """
         self._limits = limits
         self._clock = clock
-        self._channel, far_end = socket.socketpair()
-        lifeline_end, self._lifeline = os.pipe()
-        with far_end:
-            self._process: subprocess.Popen[bytes] = subprocess.Popen(
-                [sys.executable, "-P", "-m", module],
-                stdin=far_end.fileno(),
-                stdout=lifeline_end,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                env=_environment() | dict(environment or {}),
-                start_new_session=True,
-            )
-            os.close(lifeline_end)
+        try:
+            self._process, self._channel, self._lifeline = _launch(module, environment or {})
+        except OSError as error:  # no processes, memory or descriptors left
+            raise ChildError(Fault.CRASHED, errno.errorcode.get(error.errno or 0, "")) from None
         ready = self._exchange(wire.Message(asdict(limits)), limits.start_s)
         self.isolated = ready.header.get("isolated") is True
         """Whether the child can reach no network."""
@@ -111,9 +104,7 @@ class Child:
         self._process.kill()
         self._process.wait()
         self._channel.close()
-        if self._lifeline >= 0:
-            os.close(self._lifeline)
-            self._lifeline = -1
+        self._lifeline.close()
 
     def __enter__(self) -> Self:
         return self
@@ -167,6 +158,30 @@ class Child:
 def _printable(detail: str) -> str:
     """The text, unless it is not what an honest child would send."""
     return detail if _DETAIL.fullmatch(detail) else ""
+
+
+def _launch(
+    module: str, environment: Mapping[str, str]
+) -> tuple[subprocess.Popen[bytes], socket.socket, BinaryIO]:
+    """Start the process; returns it with the parent's ends of its channel and its lifeline."""
+    with ExitStack() as kept:
+        channel, far_end = map(kept.enter_context, socket.socketpair())
+        far_lifeline, lifeline = os.pipe()
+        kept.callback(os.close, far_lifeline)
+        held = kept.enter_context(os.fdopen(lifeline, "wb", buffering=0))
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", module],
+            stdin=far_end.fileno(),
+            stdout=far_lifeline,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env=_environment() | dict(environment),
+            start_new_session=True,
+        )
+        kept.pop_all()
+        far_end.close()
+        os.close(far_lifeline)
+        return process, channel, held
 
 
 def _environment() -> dict[str, str]:

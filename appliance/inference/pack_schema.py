@@ -172,6 +172,7 @@ class PackSpec(_Part):
         """The finding of that label; None for a label that this pack does not have."""
         return next((finding for finding in self.findings if finding.label == label), None)
 
+    @property
     def scope(self) -> PackScope:
         """What the gate holds a study against."""
         inputs, span = self.inputs, self.inputs.slice_thickness_mm

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -134,6 +135,26 @@ def test_a_module_that_does_not_start_is_a_crash() -> None:
     with pytest.raises(ChildError) as caught:
         Child("tests.simulators.no_such_module", LIMITS, SystemClock())
     assert caught.value.fault is Fault.CRASHED
+
+
+def test_a_machine_without_descriptors_is_a_named_fault_and_leaks_none() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = _open_descriptors()
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    for spare in range(6):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free + spare, hard))
+        try:
+            with pytest.raises(ChildError) as caught:
+                Child(MODULE, LIMITS, SystemClock())
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert (caught.value.fault, caught.value.detail) == (Fault.CRASHED, "EMFILE")
+        assert _open_descriptors() == before
+
+
+def _open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_a_hung_child_dies_with_its_parent() -> None:

@@ -57,7 +57,7 @@ def test_a_whole_pack_opens_with_its_bytes_in_memory(folder: Path) -> None:
     assert pack.network == packs.good()
     assert (pack.identity.name, pack.identity.version) == ("test-spots", "0.1.0.1")
     assert [case.name for case in pack.golden] == ["spot", "dark"]
-    assert pack.spec.scope().youngest_years == 18
+    assert pack.spec.scope.youngest_years == 18
 
 
 def test_signing_again_gives_the_same_bytes(folder: Path) -> None:
