@@ -14,8 +14,8 @@ from appliance.domain import InstanceFacts
 _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "HEAD": ("HEAD", "BRAIN", "SKULL", "CRANI", "CEREBR", "NEURO", "SCHADEL", "SCHÄDEL", "CRANEO",
              "CRÁNEO", "CABEZA", "KOPF", "颅", "头", "脑", "顱", "頭"),
-    "FACE": ("FACE", "FACIAL", "SINUS", "ORBIT", "MAXILL", "MANDIB", "DENTAL", "JAW", "面部", "颌面",
-             "鼻窦", "眼眶"),
+    "FACE": ("FACE", "FACIAL", "SINUS", "ORBIT", "MAXILL", "MANDIB", "DENTAL", "JAW", "面部",
+             "颌面", "鼻窦", "眼眶"),
     "NECK": ("NECK", "CERVICAL", "CSPINE", "C-SPINE", "THYROID", "HALS", "HWS", "CUELLO", "颈",
              "頸"),
     "CHEST": ("CHEST", "THORA", "LUNG", "PULMO", "TORAX", "TÓRAX", "HRCT", "CTPA", "RIPPEN",

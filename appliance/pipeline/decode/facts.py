@@ -18,6 +18,8 @@ from appliance.pipeline.decode.text import character_sets, text
 LARGEST_FRAME: Final = 64 * 2**20
 """Pixels of one frame: 8,192 x 8,192. The largest detectors have a third of that."""
 MOST_FRAMES: Final = 4096
+LARGEST_OBJECT_BYTES: Final = 1280 * 2**20
+"""Pixels of one object before compression; 2,500 slices of 512 x 512."""
 _TEXT_LENGTH: Final = 256
 _DAYS: Final = {"D": 1.0, "W": 7.0, "M": 30.4375, "Y": 365.25}
 _PIXEL_INTEGERS: Final = ("Rows", "Columns", "BitsAllocated", "BitsStored", "SamplesPerPixel")
@@ -26,7 +28,8 @@ _PIXEL_INTEGERS: Final = ("Rows", "Columns", "BitsAllocated", "BitsStored", "Sam
 def instance_facts(header: Header, spooled_id: int) -> InstanceFacts:
     """What the header says, as far as deciding needs it.
 
-    Raises DecodeError: "uid-invalid", "attribute-invalid", "frame-too-large", "too-many-frames".
+    Raises DecodeError: "uid-invalid", "attribute-invalid", "frame-too-large", "too-many-frames",
+    "volume-too-large".
     """
     dataset = header.dataset
     check_identity(dataset)
@@ -36,8 +39,8 @@ def instance_facts(header: Header, spooled_id: int) -> InstanceFacts:
         return text(dataset, keyword, declared).upper()[:_TEXT_LENGTH]
 
     pixel = {keyword: pixel_integer(dataset, keyword) for keyword in _PIXEL_INTEGERS}
-    if pixel["Rows"] * pixel["Columns"] > LARGEST_FRAME:
-        raise DecodeError("frame-too-large", f"{pixel['Rows']} x {pixel['Columns']}")
+    if header.pixels and pixel_bytes(dataset) > LARGEST_OBJECT_BYTES:
+        raise DecodeError("volume-too-large", f"{pixel_bytes(dataset) >> 20} MiB")
     return InstanceFacts(
         spooled_id=spooled_id,
         study_uid=uid(dataset, "StudyInstanceUID"),

@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _ESCAPE: Final = b"\x1b"
+_SWITCH: Final = re.compile(r"\x1b[$()\-]{1,2}[@-Z]")
 _DELIMITERS: Final = {0x0D, 0x0A, 0x09, 0x0C, ord("^"), ord("=")}
 _GUESSES: Final = ("utf-8", "gb18030")
 """What bytes above ASCII are when the object declares no character set."""
@@ -49,7 +50,8 @@ def decode(content: bytes, declared: Sequence[str]) -> str:
     encodings = convert_encodings(list(declared))
     if len(encodings) == 1 and encodings[0] in _BACKSLASH_IN_CHARACTER:
         return content.decode(encodings[0], errors="replace")
-    return decode_bytes(content, encodings, _DELIMITERS)
+    # pydicom leaves the escape sequences of some code extensions (such as ISO_IR 58) in the text.
+    return _SWITCH.sub("", decode_bytes(content, encodings, _DELIMITERS))
 
 
 def _guess(content: bytes) -> str:
