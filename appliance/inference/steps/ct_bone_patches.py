@@ -1,0 +1,192 @@
+"""Reader `ct-bone-patches`: a CT of the chest, looked at cube by cube along its bones.
+
+Find the thorax's bone coarsely, cover it with as few cubes as it takes, resample each cube in the
+patient's frame, let the network mark cells of it, and keep the highest mark of each neighbourhood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from appliance.domain import Bone, Detection, Side, VolumeRegion
+from appliance.errors import AnalysisError, PackError
+from appliance.imaging import Image, Volume
+from appliance.inference.steps import Network, Parameters, register
+from appliance.inference.steps.ct_bone_mask import find_thorax
+from appliance.inference.steps.ct_tiles import covering_corners, cut_cube
+
+WINDOW_HU = (-500.0, 1300.0)
+SMALLEST_SPREAD = 1e-6
+"""Of all scores of a scan; a network that answers the same everywhere is broken."""
+MIDLINE_MM = 10.0
+"""Nearer than this to the plane between left and right, a side is not named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The pack's parameters.
+
+    batch: cubes for one call of the network. cube: voxels along an edge; spacing_mm: between them.
+    margin: voxels at each side in which the network sees too little to be believed.
+    cell: voxels of one cell of the answer, along an edge.
+    floor: score below which nothing is kept. apart_mm: nearer marks are one finding.
+    extent_mm: edge of the region that is reported.
+    """
+
+    label: str
+    batch: int
+    cube: int
+    spacing_mm: float
+    margin: int
+    cell: int
+    floor: float
+    apart_mm: float
+    extent_mm: float
+
+    @classmethod
+    def of(cls, parameters: Parameters) -> Settings:
+        """Take them from the pack; `PackError` (`reader-parameters`) where they cannot be."""
+        try:
+            settings = cls._from(parameters)
+        except (KeyError, ValueError) as wrong:
+            raise PackError("reader-parameters", str(wrong)) from wrong
+        inner = settings.cube - 2 * settings.margin
+        if min(settings.batch, settings.cell, inner) < 1 or settings.cube % settings.cell:
+            raise PackError("reader-parameters", "sizes that do not fit each other")
+        if settings.spacing_mm <= 0 or settings.extent_mm <= 0:
+            raise PackError("reader-parameters", "a length that is not above zero")
+        return settings
+
+    @classmethod
+    def _from(cls, parameters: Parameters) -> Settings:
+        return cls(
+            label=str(parameters["label"]),
+            batch=int(str(parameters["batch"])),
+            cube=int(str(parameters["cube"])),
+            spacing_mm=float(str(parameters["spacing_mm"])),
+            margin=int(str(parameters["margin"])),
+            cell=int(str(parameters["cell"])),
+            floor=float(str(parameters["floor"])),
+            apart_mm=float(str(parameters["apart_mm"])),
+            extent_mm=float(str(parameters["extent_mm"])),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One cell whose score is the highest round it."""
+
+    score: float
+    place_lps_mm: NDArray[np.float64]
+
+
+def normalised(hu: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Hounsfield units → the network's input, about [-1, 1]."""
+    low, high = WINDOW_HU
+    return ((np.clip(hu, low, high) - (low + high) / 2) / ((high - low) / 2)).astype(np.float32)
+
+
+def read(image: Image, network: Network, parameters: Parameters) -> tuple[Detection, ...]:
+    """Detections in a CT volume, highest score first; regions in LPS mm.
+
+    Raises:
+        PackError: `reader-image` for a film, `reader-parameters`.
+        AnalysisError: `thorax-not-recognised`; `network-answer-invalid` for scores that are not
+            finite, not in [0, 1], or the same everywhere.
+    """
+    if not isinstance(image, Volume):
+        raise PackError("reader-image", "ct-bone-patches reads volumes")
+    settings = Settings.of(parameters)
+    thorax = find_thorax(image)
+    core_mm = (settings.cube - 2 * settings.margin) * settings.spacing_mm
+    corners = covering_corners(thorax.bone_lps_mm, core_mm) - settings.margin * settings.spacing_mm
+    marks: list[Mark] = []
+    lowest, highest = np.inf, -np.inf
+    for some, scores in _answers(image, network, corners, settings):
+        if not np.isfinite(scores).all():
+            raise AnalysisError("network-answer-invalid", "not finite")
+        lowest, highest = min(lowest, float(scores.min())), max(highest, float(scores.max()))
+        for corner, heat in zip(some, scores, strict=True):
+            marks += _marks(heat, corner, settings)
+    if lowest < 0 or highest > 1:
+        raise AnalysisError("network-answer-invalid", f"scores from {lowest:.3g} to {highest:.3g}")
+    if highest - lowest < SMALLEST_SPREAD:
+        raise AnalysisError("network-answer-invalid", "the same everywhere")
+    kept = strongest_apart(marks, settings.apart_mm)
+    return tuple(_detection(mark, thorax.midline_x_mm, settings) for mark in kept)
+
+
+def strongest_apart(marks: list[Mark], apart_mm: float) -> list[Mark]:
+    """The highest marks, none nearer than `apart_mm` to a higher one."""
+    kept: list[Mark] = []
+    for mark in sorted(marks, key=lambda each: -each.score):
+        places = (other.place_lps_mm for other in kept)
+        if all(np.linalg.norm(mark.place_lps_mm - place) >= apart_mm for place in places):
+            kept.append(mark)
+    return kept
+
+
+def _answers(
+    volume: Volume, network: Network, corners: NDArray[np.float64], settings: Settings
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float32]]]:
+    """Corners of some cubes with the heatmaps (n, cells, cells, cells) of the same cubes."""
+    edge = settings.cube
+    for start in range(0, len(corners), settings.batch):
+        some = corners[start : start + settings.batch]
+        # The last batch is filled up with air: the network's batch size is fixed.
+        batch = np.full((settings.batch, 1, edge, edge, edge), -1.0, dtype=np.float32)
+        for n, corner in enumerate(some):
+            batch[n, 0] = normalised(cut_cube(volume, corner, edge, settings.spacing_mm))
+        answer = np.asarray(network(batch))
+        cells = edge // settings.cell
+        if answer.shape != (settings.batch, 1, cells, cells, cells):
+            raise AnalysisError("network-answer-invalid", f"shape {answer.shape}")
+        yield some, answer[: len(some), 0]
+
+
+def _marks(
+    heat: NDArray[np.float32], corner: NDArray[np.float64], settings: Settings
+) -> Iterator[Mark]:
+    believed = np.zeros(heat.shape, dtype=bool)
+    rim = settings.margin // settings.cell
+    inner = slice(rim, -rim or None)
+    believed[inner, inner, inner] = True
+    peaks = (heat == ndimage.maximum_filter(heat, 3)) & (heat >= settings.floor) & believed
+    for cell in np.argwhere(peaks):
+        score = float(heat[tuple(cell)])
+        voxel = _balanced(heat, cell) * settings.cell + (settings.cell - 1) / 2
+        yield Mark(score, corner + voxel[::-1] * settings.spacing_mm)
+
+
+def _balanced(heat: NDArray[np.float32], cell: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The centre of weight of a peak and its neighbours, in cells."""
+    first = np.maximum(cell - 1, 0)
+    z, y, x = (slice(int(a), int(b) + 2) for a, b in zip(first, cell, strict=True))
+    part = heat[z, y, x].astype(np.float64)
+    return np.asarray(first + np.array(ndimage.center_of_mass(part)))
+
+
+def _detection(mark: Mark, midline_x_mm: float, settings: Settings) -> Detection:
+    x, y, z = (float(value) for value in mark.place_lps_mm)
+    edge = settings.extent_mm
+    return Detection(
+        label=settings.label,
+        score=mark.score,
+        region=VolumeRegion((x, y, z), (edge, edge, edge)),
+        bone=Bone.RIB,
+        side=_side(x - midline_x_mm),
+    )
+
+
+def _side(left_of_midline_mm: float) -> Side:
+    if abs(left_of_midline_mm) < MIDLINE_MM:
+        return Side.MIDLINE
+    return Side.LEFT if left_of_midline_mm > 0 else Side.RIGHT
+
+
+register("ct-bone-patches", read)

@@ -1,0 +1,83 @@
+"""Cubes of a CT in the patient's own frame, and how few of them cover a set of points."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from appliance.imaging import Volume
+
+SMOOTH_BELOW_MM = 0.75
+"""Finer voxels than this are averaged first; taking every other one would keep all their noise."""
+
+
+def covering_corners(points_lps_mm: NDArray[np.float64], core_mm: float) -> NDArray[np.float64]:
+    """Lower corners of cubes with an edge of `core_mm` that together hold every point.
+
+    Sweeps: slabs upwards, in each slab strips backwards, in each strip cubes to the left, each
+    beginning at the first point that is still uncovered.
+
+    points_lps_mm: shape (n, 3). Returns shape (m, 3), (x, y, z) in LPS mm.
+    """
+    corners = []
+    for slab in _runs(points_lps_mm, 2, core_mm):
+        for strip in _runs(slab, 1, core_mm):
+            corners += [
+                (cube[:, 0].min(), strip[:, 1].min(), slab[:, 2].min())
+                for cube in _runs(strip, 0, core_mm)
+            ]
+    return np.array(corners, dtype=np.float64).reshape(-1, 3)
+
+
+def _runs(points: NDArray[np.float64], axis: int, length: float) -> list[NDArray[np.float64]]:
+    ordered = points[np.argsort(points[:, axis], kind="stable")]
+    values = ordered[:, axis]
+    runs, start = [], 0
+    while start < len(values):
+        end = int(np.searchsorted(values, values[start] + length, side="right"))
+        runs.append(ordered[start:end])
+        start = end
+    return runs
+
+
+def cut_cube(
+    volume: Volume, corner_lps_mm: NDArray[np.float64], edge: int, spacing_mm: float
+) -> NDArray[np.float32]:
+    """Resample one cube to `edge`³ voxels of `spacing_mm`, linearly.
+
+    Beyond the volume its rim goes on.
+
+    corner_lps_mm: centre of voxel (0, 0, 0). Returns HU, axes (superior, posterior, left).
+    """
+    step = np.zeros((3, 3))
+    step[2, 0] = step[1, 1] = step[0, 2] = spacing_mm
+    matrix = np.asarray(np.linalg.solve(volume.axes, step), dtype=np.float64)
+    start = volume.to_index(corner_lps_mm)
+    reach = matrix * (edge - 1)
+    low = start + np.minimum(reach, 0).sum(axis=1)
+    high = start + np.maximum(reach, 0).sum(axis=1)
+    shape = np.array(volume.voxels.shape)
+    first = np.clip(np.floor(low).astype(int) - 2, 0, shape - 1)
+    last = np.clip(np.ceil(high).astype(int) + 3, first + 1, shape)
+    part = volume.voxels[tuple(slice(a, b) for a, b in zip(first, last, strict=True))]
+    source = part.astype(np.float32)
+    for axis, each in enumerate(volume.spacing_mm):
+        if each < SMOOTH_BELOW_MM * spacing_mm:
+            source = ndimage.uniform_filter1d(source, round(spacing_mm / each), axis=axis)
+    return np.asarray(
+        ndimage.affine_transform(
+            source,
+            _diagonal_or_full(matrix),
+            offset=start - first,
+            output_shape=(edge, edge, edge),
+            order=1,
+            mode="nearest",
+        )
+    )
+
+
+def _diagonal_or_full(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """SciPy takes its quick separable path only for a matrix that is given as its diagonal."""
+    diagonal = np.diag(matrix)
+    return diagonal if np.allclose(matrix, np.diag(diagonal), atol=1e-9) else matrix

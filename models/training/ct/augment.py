@@ -1,0 +1,89 @@
+"""Variation of training patches: pose, slice thickness, kernel, dose noise."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from appliance.inference.steps.ct_bone_patches import normalised
+
+EDGE = 32
+"""Smaller than the cubes of a reading: the same work sees three times as many ribs."""
+CELL = 4
+RIM = 4
+SIGMA_MM = 3.5
+ORDERS = tuple(itertools.permutations(range(3)))
+
+
+def training_sample(
+    hu: NDArray[np.int16], centres: NDArray[np.float32], rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """One cached patch → (1, 32, 32, 32) network input and (1, 8, 8, 8) target."""
+    start = _start(hu.shape[0] - EDGE, centres, rng)
+    z, y, x = (slice(int(each), int(each) + EDGE) for each in start)
+    cube = torch.from_numpy(hu[z, y, x].astype(np.float32))
+    places = centres - start.astype(np.float32)
+    cube = _degraded(cube, rng)
+    if rng.uniform() < 0.5:
+        order = ORDERS[rng.integers(len(ORDERS))]
+        cube, places = cube.permute(order), places[:, order]
+    for axis in range(3):
+        if rng.uniform() < 0.5:
+            cube = cube.flip(axis)
+            places[:, axis] = EDGE - 1 - places[:, axis]
+    values = torch.from_numpy(normalised(cube.contiguous().numpy()))
+    return values[None], torch.from_numpy(target_heatmap(places))[None]
+
+
+def target_heatmap(places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Gaussians at voxel coordinates (n, 3), 1 at the nearest cell; NaN and far rows are none."""
+    cells = EDGE // CELL
+    grid = np.stack(np.meshgrid(*[np.arange(cells)] * 3, indexing="ij"), axis=-1)
+    heat = np.zeros((cells, cells, cells), dtype=np.float32)
+    for place in places:
+        if np.isnan(place).any():
+            continue
+        cell = np.rint((place - (CELL - 1) / 2) / CELL)
+        squared = ((grid - cell) ** 2).sum(axis=-1) * CELL**2
+        heat = np.maximum(heat, np.exp(-squared / (2 * SIGMA_MM**2)))
+    return heat.astype(np.float32)
+
+
+def _start(
+    highest: int, centres: NDArray[np.float32], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Where to cut: anywhere, or mostly so that one of the breaks is inside."""
+    known = centres[~np.isnan(centres).any(axis=1)]
+    if not len(known) or rng.uniform() < 0.1:
+        return rng.integers(0, highest + 1, 3)
+    place = known[rng.integers(len(known))]
+    low = np.clip(np.ceil(place - EDGE + RIM), 0, highest).astype(int)
+    high = np.clip(np.floor(place - RIM), low, highest).astype(int)
+    return rng.integers(low, high + 1)
+
+
+def _degraded(cube: Tensor, rng: np.random.Generator) -> Tensor:
+    if rng.uniform() < 0.35:
+        thick = int(rng.choice((2, 3, 4, 5)))
+        padded = functional.pad(cube[None, None], (0, 0, 0, 0, thick // 2, (thick - 1) // 2))
+        padded[0, 0, : thick // 2] = cube[0]
+        padded[0, 0, cube.shape[0] + thick // 2 :] = cube[-1]
+        cube = functional.avg_pool3d(padded, (thick, 1, 1), stride=1)[0, 0]
+    lot = rng.uniform()
+    if lot < 0.5:
+        smooth = functional.avg_pool3d(
+            cube[None, None], (1, 3, 3), stride=1, padding=(0, 1, 1), count_include_pad=False
+        )[0, 0]
+        # Positive: an edge-enhancing kernel; negative: a smooth one.
+        strength = float(rng.uniform(0.3, 1.8)) if lot < 0.3 else float(rng.uniform(-0.8, -0.2))
+        cube = cube + strength * (cube - smooth)
+    if rng.uniform() < 0.5:
+        noise = torch.from_numpy(rng.standard_normal(cube.shape, dtype=np.float32))
+        cube = cube + noise * float(rng.uniform(5, 60))
+    gain, offset = float(rng.uniform(0.85, 1.15)), float(rng.uniform(-40, 40))
+    return cube * gain + offset

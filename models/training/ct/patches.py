@@ -1,0 +1,97 @@
+"""One training patch: a piece of real CT, intact or with a simulated fracture, slightly turned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from appliance.domain import FractureType
+from appliance.imaging import Volume
+from appliance.inference.steps.ct_tiles import cut_cube
+from models.training.simulation.ct import bend_rib, break_rib
+from models.training.simulation.rib_sites import RibSite
+
+EDGE = 56
+"""Voxels of 1 mm: training cuts 48 out of it at random."""
+NEIGHBOURHOOD_MM = 75.0
+KINDS = (
+    (FractureType.DISPLACED, 0.38),
+    (FractureType.NON_DISPLACED, 0.28),
+    (FractureType.BUCKLE, 0.24),
+    (FractureType.SEGMENTAL, 0.10),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """hu: int16, (EDGE, EDGE, EDGE), axes (superior, posterior, left) before turning.
+
+    centres: voxel coordinates of up to two breaks, NaN where there is none. shape (2, 3)
+    """
+
+    hu: NDArray[np.int16]
+    centres: NDArray[np.float32]
+    kind: str
+
+
+def fractured_patch(
+    volume: Volume, bone: NDArray[np.bool_], site: RibSite, rng: np.random.Generator
+) -> Patch:
+    """A patch with one simulated fracture of a random kind near its middle."""
+    part, part_bone = _neighbourhood(volume, bone, site.centre_lps_mm)
+    kinds, weights = zip(*KINDS, strict=True)
+    kind = kinds[rng.choice(len(kinds), p=weights)]
+    broken, fracture = break_rib(part, part_bone, site, kind, seed=int(rng.integers(2**31)))
+    return _cut(broken, np.array(fracture.centres_lps_mm), str(kind), rng)
+
+
+def bent_patch(
+    volume: Volume, bone: NDArray[np.bool_], site: RibSite, rng: np.random.Generator
+) -> Patch:
+    """A patch with a rib bent by the same warp as a fracture, yet whole."""
+    part, part_bone = _neighbourhood(volume, bone, site.centre_lps_mm)
+    bent = bend_rib(part, part_bone, site, int(rng.integers(2**31)))
+    return _cut(bent, np.array([site.centre_lps_mm]), "bent", rng)
+
+
+def intact_patch(
+    volume: Volume, centre_lps_mm: NDArray[np.float64], rng: np.random.Generator
+) -> Patch:
+    """A patch of the scan as it is."""
+    return _cut(volume, centre_lps_mm[None], "intact", rng)
+
+
+def _cut(
+    volume: Volume, centres_lps_mm: NDArray[np.float64], kind: str, rng: np.random.Generator
+) -> Patch:
+    focus = centres_lps_mm[0]
+    turn = Rotation.from_euler("xyz", rng.normal(0, 8, 3), degrees=True).as_matrix()
+    turned = replace(
+        volume,
+        origin_lps_mm=turn @ (volume.origin_lps_mm - focus),
+        axes=turn @ volume.axes,
+    )
+    spacing = float(rng.uniform(0.88, 1.14))
+    corner = -(EDGE - 1) / 2 * spacing + rng.uniform(-16, 16, 3)
+    hu = cut_cube(turned, corner, EDGE, spacing)
+    places = ((centres_lps_mm - focus) @ turn.T - corner) / spacing
+    centres = np.full((2, 3), np.nan, dtype=np.float32)
+    if kind not in ("intact", "bent"):
+        centres[: len(places)] = places[:, ::-1]
+    return Patch(np.clip(np.rint(hu), -1024, 3071).astype(np.int16), centres, kind)
+
+
+def _neighbourhood(
+    volume: Volume, bone: NDArray[np.bool_], centre_lps_mm: tuple[float, float, float]
+) -> tuple[Volume, NDArray[np.bool_]]:
+    centre = volume.to_index(np.array(centre_lps_mm))
+    reach = NEIGHBOURHOOD_MM / np.array(volume.spacing_mm)
+    first = np.maximum(np.floor(centre - reach).astype(int), 0)
+    last = np.minimum(np.ceil(centre + reach).astype(int) + 1, volume.voxels.shape)
+    z, y, x = (slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+    origin = volume.to_lps(first.astype(np.float64))
+    part = Volume(volume.voxels[z, y, x], origin, volume.axes)
+    return part, bone[z, y, x]
