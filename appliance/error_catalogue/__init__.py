@@ -1,0 +1,34 @@
+"""What each stable error code means and what the technician does about it.
+
+The manual and `osteon`'s own messages are made from `CATALOGUE`. A guard test reads every code that
+is raised in `appliance/` and fails when one is missing here or an entry is no longer used. One
+module for each branch of the tree in `appliance/errors.py`, codes in alphabetical order.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from appliance.error_catalogue.analysis import ANALYSIS
+from appliance.error_catalogue.configuration import CONFIGURATION
+from appliance.error_catalogue.decoding import DECODING
+from appliance.error_catalogue.delivery import DELIVERY
+from appliance.error_catalogue.explanation import Explanation
+from appliance.error_catalogue.packs import PACKS
+from appliance.error_catalogue.receiving import RECEIVING
+from appliance.error_catalogue.storage import STORAGE
+from appliance.error_catalogue.usage import USAGE
+
+__all__ = ["CATALOGUE", "Explanation"]
+
+CATALOGUE: Final[dict[str, Explanation]] = {
+    **CONFIGURATION,
+    **STORAGE,
+    **RECEIVING,
+    **DECODING,
+    **ANALYSIS,
+    **PACKS,
+    **DELIVERY,
+    **USAGE,
+}
+"""Every stable code of `OsteonError` and its subclasses."""

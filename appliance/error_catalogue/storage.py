@@ -1,0 +1,55 @@
+"""StorageError: disk, ledgers, master key."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from appliance.error_catalogue.explanation import Explanation
+
+STORAGE: Final = {
+    "blob-missing": Explanation(
+        "A sealed file that the ledger names is gone from the state folder.",
+        "Something other than Osteon removed it, or the disk lost it: check the disk, and send the "
+        "study again from the PACS.",
+    ),
+    "blob-name-invalid": Explanation(
+        "A ledger names a sealed file in a way that Osteon never writes.",
+        "The ledger was damaged or altered: check the disk and report it to the maker.",
+    ),
+    "disk-full": Explanation(
+        "The disk of the state folder is full; new objects are turned away until there is room.",
+        "Free room on that disk. Modalities send again what was not acknowledged.",
+    ),
+    "keyset-changed": Explanation(
+        "A study's key in the ledger is not the one that its images were sealed with.",
+        "The ledger was damaged or altered: stop Osteon, check the disk and tell the maker.",
+    ),
+    "ledger-broken": Explanation(
+        "A ledger in the state folder cannot be read as a database.",
+        "Check the disk; keep the file for the maker and do not delete the state folder.",
+    ),
+    "ledger-missing": Explanation(
+        "A ledger that another part of Osteon writes does not exist yet.",
+        "Start Osteon once with this state folder, and check `state_folder` in the site YAML.",
+    ),
+    "master-key-exists": Explanation(
+        "A master key is already there; it is never overwritten, as all studies would be lost.",
+        "Keep using it, or name another file.",
+    ),
+    "master-key-invalid": Explanation(
+        "The master key's file does not hold a master key of Osteon.",
+        "Put back the right file from the site's safe copy; without it stored studies stay sealed.",
+    ),
+    "master-key-missing": Explanation(
+        "The master key cannot be read.",
+        "Check `master_key_file` in the site YAML (or the credential `master-key`) and its owner.",
+    ),
+    "seal-broken": Explanation(
+        "Sealed data was altered, damaged, or sealed by another box.",
+        "Check the disk and the master key; send the study again from the PACS.",
+    ),
+    "storage-failed": Explanation(
+        "The operating system could not read or write the state folder.",
+        "Check the disk, its mount and the folder's owner; the error's name is in the message.",
+    ),
+}
