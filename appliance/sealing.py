@@ -224,6 +224,10 @@ class MasterKey:
         letters = "".join(_CASE_ALPHABET[(number >> 5 * place) & 31] for place in range(7))
         return CaseCode(f"{letters[:3]}-{letters[3:]}")
 
+    def result_seed(self, study: StudyKey, revision: int) -> bytes:
+        """What the UIDs of a revision's result objects derive from: making them again is safe."""
+        return self._keyed("results", f"{study}/{revision}", 32)
+
     def new_keyset(self, study: StudyKey) -> bytes:
         """A new keyset for a study, wrapped: the only form in which it is ever stored."""
         handle = tink.new_keyset_handle(

@@ -40,7 +40,7 @@ def as_json(value: object) -> None:
 
 def local_time(seconds: float) -> str:
     """Wall time as the technician's clock shows it."""
-    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%m-%d %H:%M:%S")
 
 
 def iso_time(seconds: float) -> str:
@@ -56,10 +56,12 @@ def outcome_text(outcome: Outcome | None, state: str) -> Text:
 
 
 def table(*columns: str) -> Table:
-    """An empty table in the house style."""
+    """An empty table in the house style: only the last column may break its lines."""
     made = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        made.add_column(column, overflow="fold")
+    *fixed, last = columns
+    for column in fixed:
+        made.add_column(column, no_wrap=True)
+    made.add_column(last, overflow="fold")
     return made
 
 

@@ -15,6 +15,7 @@ from appliance.daemon.analyser import Step, Task
 from appliance.daemon.workbench import Bench, Workbench
 from appliance.domain import Evidence, Study, StudyKey
 from appliance.ledger.intake import AssociationRecord, IntakeLedger
+from appliance.ledger.work import Field
 from appliance.pipeline.assemble.completeness import (
     Arrival,
     AssociationFacts,
@@ -115,7 +116,7 @@ class Collecting:
             unreadable=bench.unreadable(),
             left_out=left_out,
         )
-        fields = {
+        fields: dict[str, Field] = {
             "evidence": ", ".join(evidence),
             "series": len(series),
             "images": sum(len(each.instances) for each in series),

@@ -9,12 +9,14 @@ from pathlib import Path
 from appliance import journal
 from appliance.clock import Clock
 from appliance.config.schema import PackUse, Site
-from appliance.domain import ModelIdentity, PackScope
+from appliance.domain import ModelIdentity
 from appliance.errors import AnalysisError, PackError
-from appliance.inference.host import HostSettings, InferenceHost
+from appliance.inference.host import InferenceHost
 from appliance.inference.manifest import Trust
+from appliance.inference.pack import Pack
 from appliance.inference.pack_schema import PackSpec
-from appliance.inference.package import Pack, open_pack
+from appliance.inference.package import open_pack
+from appliance.inference.starting import HostSettings
 from appliance.pipeline.alert import OperatingPoint
 
 Unusable = Callable[[str, str], None]
@@ -29,11 +31,6 @@ class Model:
     spec: PackSpec
     point: OperatingPoint
     host: InferenceHost
-
-    @property
-    def scope(self) -> PackScope:
-        """What the gate lets through to it."""
-        return self.spec.scope
 
 
 def load_models(site: Site, clock: Clock, unusable: Unusable) -> Mapping[str, Model]:

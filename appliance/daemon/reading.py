@@ -20,7 +20,7 @@ from appliance.domain import (
 )
 from appliance.errors import AnalysisError
 from appliance.ledger.intake import IntakeLedger
-from appliance.ledger.work import WorkLedger
+from appliance.ledger.work import Field, WorkLedger
 from appliance.lifecycle import StudyState
 from appliance.pipeline import gate
 from appliance.pipeline.alert import UrgencyTable, decide, reported
@@ -36,7 +36,7 @@ class Gating:
         self, work: WorkLedger, models: Mapping[str, Model], unusable: frozenset[str]
     ) -> None:
         self._work = work
-        self._scopes = tuple(model.scope for model in models.values())
+        self._scopes = tuple(model.spec.scope for model in models.values())
         self._unusable = unusable
 
     def __call__(self, task: Task) -> Step:
@@ -87,7 +87,8 @@ class Reading:
                 return Step(NotRead(reason), {"reason": reason.code})
             case Admitted(jobs):
                 return self._read(task, jobs)
-        raise AnalysisError("stage-value-unknown", type(decision).__name__)
+            case _:
+                raise AnalysisError("stage-value-unknown", type(decision).__name__)
 
     def _read(self, task: Task, jobs: tuple[Job, ...]) -> Step:
         study = self._work.value(task.revision, StudyState.COMPLETE, task.seal)
@@ -95,7 +96,7 @@ class Reading:
         finished = tuple(self._run(task, study, job) for job in jobs)
         points = {name: model.point for name, model in self._models.items()}
         judged = decide(reported(finished, points), self._table, points)
-        fields = {
+        fields: dict[str, Field] = {
             "findings": len(judged.findings),
             "urgent": sum(finding.urgent for finding in judged.findings),
             "rule": judged.study.rule,

@@ -11,7 +11,8 @@ from ipaddress import ip_network
 
 from appliance import journal
 from appliance.clock import Clock
-from appliance.config.schema import ListenerTls, Site
+from appliance.config.receiving import ListenerTls
+from appliance.config.schema import Site
 from appliance.daemon.state import master_key, state_folder
 from appliance.errors import ConfigError
 from appliance.ledger.intake import IntakeLedger

@@ -6,9 +6,11 @@ installs. A role that ends is started again after a pause that grows while it ke
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -18,13 +20,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.clock import Clock
+    from appliance.config.schema import Site
 
 ROLES: Final = ("receive", "analyse", "deliver")
+Role = Callable[["Site", threading.Event, "Clock"], None]
 _LOOK_SECONDS: Final = 0.2
 _LONGEST_PAUSE: Final = 30.0
 _STEADY_SECONDS: Final = 60.0
 """A role that ran this long is taken as sound again."""
 _GRACE_SECONDS: Final = 20.0
+
+
+def play(name: str) -> Role:
+    """The function of a role; its module is loaded only by the process that plays it."""
+    module = importlib.import_module(f"appliance.daemon.{name}_role")
+    role: Role = getattr(module, name)
+    return role
 
 
 @dataclass(slots=True)

@@ -16,14 +16,14 @@ Value = TypeVar("Value")
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def _adapter(kind: type) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
 def encode(value: object) -> bytes:
     """A frozen dataclass of `appliance.domain` as bytes."""
     kind = type(value)
-    return kind.__name__.encode() + b"\n" + _adapter(kind).dump_json(value)
+    return kind.__name__.encode() + b"\n" + _adapter(kind).dump_json(value)  # type: ignore[arg-type]  # mypy holds a metaclass for unhashable
 
 
 def decode(content: bytes, kinds: Iterable[type[Value]]) -> Value:
@@ -31,7 +31,7 @@ def decode(content: bytes, kinds: Iterable[type[Value]]) -> Value:
     name, _, body = content.partition(b"\n")
     try:
         kind = {kind.__name__.encode(): kind for kind in kinds}[name]
-        value: Value = _adapter(kind).validate_json(body)
+        value: Value = _adapter(kind).validate_json(body)  # type: ignore[arg-type]  # likewise
     except (KeyError, ValidationError) as error:
         raise StorageError("ledger-broken", type(error).__name__) from error
     return value

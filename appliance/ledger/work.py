@@ -294,6 +294,11 @@ class WorkLedger:
         rows = self._database.execute("SELECT * FROM outbox WHERE study = ? ORDER BY id", (study,))
         return tuple(_item(row) for row in rows)
 
+    def posted_blobs(self) -> frozenset[str]:
+        """Every attachment that a message refers to."""
+        rows = self._database.execute("SELECT blobs FROM outbox")
+        return frozenset(name for row in rows for name in json.loads(row["blobs"]))
+
     def is_own_object(self, instance: InstanceKey) -> bool:
         """Whether this instance is one that the box itself made."""
         row = self._database.execute(

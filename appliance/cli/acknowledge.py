@@ -1,0 +1,28 @@
+"""`osteon ack`: a person says that they have seen an alert."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from appliance.cli.options import config_option, site_of
+from appliance.cli.presentation import screen
+from appliance.clock import SystemClock
+from appliance.daemon.state import state_folder
+from appliance.domain import CaseCode
+from appliance.ledger.delivery import DeliveryLedger
+
+
+@click.command("ack")
+@click.argument("case", metavar="CASE")
+@click.option("--by", required=True, metavar="NAME", help="Who has seen it.")
+@config_option
+def acknowledge(case: str, by: str, config: Path) -> None:
+    """Acknowledge the alert of a case, such as K7Q-3MF2; nobody is asked again for it."""
+    ledger = DeliveryLedger(state_folder(site_of(config)).delivery)
+    try:
+        said = ledger.acknowledge(CaseCode(case.strip().upper()), by, SystemClock().now())
+    finally:
+        ledger.close()
+    screen().print(f"{said.case}: acknowledged by {said.by}.")

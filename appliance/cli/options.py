@@ -1,0 +1,29 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from appliance.config.load import load_site
+from appliance.config.schema import Site
+
+_DEFAULT: Final = Path("/etc/osteon/site.yaml")
+
+config_option = click.option(
+    "--config",
+    "config",
+    type=click.Path(path_type=Path),
+    default=_DEFAULT,
+    show_default=True,
+    metavar="FILE",
+    help="The site YAML.",
+)
+json_option = click.option("--json", "is_json", is_flag=True, help="For programs.")
+
+
+def site_of(config: Path) -> Site:
+    """The site YAML's content; all of its faults at once when it has any."""
+    return load_site(config)

@@ -1,0 +1,121 @@
+"""`osteon studies` and `osteon show`: where every study stands, and its whole way so far."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import click
+
+from appliance.cli.options import config_option, json_option
+from appliance.cli.presentation import (
+    as_json,
+    iso_time,
+    local_time,
+    outcome_text,
+    screen,
+    table,
+)
+from appliance.cli.timeline import Ledgers, moments_of, open_ledgers
+from appliance.domain import CaseCode
+from appliance.errors import UsageError
+from appliance.ledger.delivery import DeliveryState
+from appliance.ledger.work import Revision
+
+_NEWEST: Final = 200
+
+
+@click.command()
+@config_option
+@click.option("--newest", default=_NEWEST, show_default=True, help="How many revisions.")
+@json_option
+def studies(config: Path, newest: int, *, is_json: bool) -> None:
+    """List the newest studies: state, outcome, and whether a person has acknowledged."""
+    with ExitStack() as stack:
+        ledgers = open_ledgers(stack, config)
+        revisions = ledgers.work.revisions(newest) if ledgers.work else ()
+        rows = [_row(ledgers, revision) for revision in revisions]
+    if is_json:
+        as_json(rows)
+        return
+    shown = table("case", "rev.", "arrived", "outcome or state", "reason", "told", "acknowledged")
+    for revision, row in zip(revisions, rows, strict=True):
+        shown.add_row(
+            revision.case,
+            str(revision.revision),
+            local_time(revision.opened_at),
+            outcome_text(revision.outcome, revision.state),
+            revision.reason or "",
+            str(row["told"]),
+            str(row["acknowledged_by"] or ""),
+        )
+    screen().print(shown if rows else "No study has arrived yet.")
+
+
+@click.command()
+@click.argument("case", metavar="CASE")
+@config_option
+@json_option
+def show(case: str, config: Path, *, is_json: bool) -> None:
+    """Show the timeline of one case, from its first image to its last acknowledgement."""
+    code = CaseCode(case.strip().upper())
+    with ExitStack() as stack:
+        ledgers = open_ledgers(stack, config)
+        revisions = ledgers.work.of_case(code) if ledgers.work else ()
+        if not revisions:
+            raise UsageError("case-unknown", "no such case on this box")
+        moments = moments_of(ledgers, code, revisions)
+        row = _row(ledgers, revisions[-1])
+    if is_json:
+        timeline = [
+            {
+                "at": iso_time(moment.at),
+                "revision": moment.revision,
+                "what": moment.what,
+                **moment.details,
+            }
+            for moment in moments
+        ]
+        as_json({**row, "timeline": timeline})
+        return
+    out = screen()
+    out.print(code, outcome_text(revisions[-1].outcome, revisions[-1].state))
+    shown = table("time", "s", "rev.", "what", "details")
+    for moment in moments:
+        details = ", ".join(
+            f"{name} {value}" for name, value in moment.details.items() if value not in ("", None)
+        )
+        since = f"{moment.at - moments[0].at:+.1f}"
+        shown.add_row(
+            local_time(moment.at), since, str(moment.revision or ""), moment.what, details
+        )
+    out.print(shown)
+
+
+def _row(ledgers: Ledgers, revision: Revision) -> dict[str, object]:
+    progress = [
+        each
+        for each in (ledgers.delivery.of_case(revision.case) if ledgers.delivery else ())
+        if each.revision == revision.revision
+    ]
+    said = [
+        each
+        for each in (ledgers.delivery.acknowledgements() if ledgers.delivery else ())
+        if each.case == revision.case
+    ]
+    sent = sum(
+        delivery.state is DeliveryState.SENT for each in progress for delivery in each.deliveries
+    )
+    waiting = sum(each.ending is None for each in progress)
+    return {
+        "case": revision.case,
+        "revision": revision.revision,
+        "arrived": iso_time(revision.opened_at),
+        "state": revision.state,
+        "outcome": revision.outcome,
+        "reason": revision.reason,
+        "told": sent,
+        "open_deliveries": waiting,
+        "acknowledged_by": said[-1].by if said else None,
+    }
