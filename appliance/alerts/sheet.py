@@ -50,8 +50,8 @@ class Sheet:
         self._buffer = io.BytesIO()
         # `invariant`: the same content gives the same bytes, without the time of making them.
         self._canvas = Canvas(self._buffer, pagesize=A4, initialFontName=_FONT, invariant=1)
-        self.left, self.right = MARGIN, A4[0] - MARGIN
-        self.top, self.bottom = A4[1] - MARGIN, MARGIN
+        self.left, self.right = MARGIN, float(A4[0]) - MARGIN
+        self.top, self.bottom = float(A4[1]) - MARGIN, MARGIN
 
     @property
     def width(self) -> float:
@@ -66,8 +66,7 @@ class Sheet:
 
     def measure(self, words: str, size: float) -> float:
         """The width of a line."""
-        width: float = self._font.stringWidth(words, size)
-        return width
+        return float(self._font.stringWidth(words, size))
 
     def band(self, words: str, size: float) -> None:
         """A black band across the page with white words in it."""
