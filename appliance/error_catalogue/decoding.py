@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from appliance.error_catalogue.explanation import Explanation
+
 DECODING: Final = {
     "attribute-invalid": Explanation(
         "An image describes its own pixels in a way that cannot be right.",

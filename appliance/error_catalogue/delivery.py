@@ -37,7 +37,7 @@ DELIVERY: Final = {
     ),
     "mail-certificate": Explanation(
         "The mail server's certificate is not one that this box trusts.",
-        "Check `mail.host` against the certificate; for the site's own authority set `mail.ca_file`.",
+        "Check `mail.host` against it; for an authority of the site's own set `mail.ca_file`.",
     ),
     "mail-deferred": Explanation(
         "The mail server put the alert off; it is tried again.",
