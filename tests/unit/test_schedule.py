@@ -45,7 +45,7 @@ ALERTS = (MessageKind.CLINICAL_ALERT, MessageKind.AMENDED_ALERT, MessageKind.NOT
 
 
 def progress(kind: MessageKind = MessageKind.CLINICAL_ALERT, number: int = 1) -> Progress:
-    return Progress(number, CaseCode("K7Q-3MFA"), 1, kind, True, 0.0, 0, 0.0)
+    return Progress(number, CaseCode("K7Q-3MFA"), number, kind, True, 0.0, 0, 0.0)
 
 
 @dataclass

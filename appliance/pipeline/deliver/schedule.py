@@ -140,7 +140,8 @@ def supersedes(newer: Progress, older: Progress) -> bool:
 
     A later revision that could not be analysed never takes the place of an alert.
     """
-    if newer.case != older.case or newer.id <= older.id or not is_clinical(older.kind):
+    later = newer.case == older.case and newer.revision > older.revision
+    if not later or not is_clinical(older.kind):
         return False
     if newer.kind is MessageKind.NOT_ANALYSED:
         return older.kind is MessageKind.NOT_ANALYSED
