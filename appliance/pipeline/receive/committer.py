@@ -106,12 +106,10 @@ class Committer:
                             results.append((change, change.apply(self._ledger)))
                     except OsteonError as error:
                         results.append((change, error))
-        except StorageError as error:
-            for change in batch:
-                change.done.set_exception(error)
-            return
+        except Exception as error:  # noqa: BLE001 - raised again in every caller; this thread goes on
+            results = [(change, error) for change in batch]
         for change, result in results:
-            if isinstance(result, OsteonError):
+            if isinstance(result, Exception):
                 change.done.set_exception(result)
             else:
                 change.done.set_result(result)

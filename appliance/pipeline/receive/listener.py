@@ -18,9 +18,8 @@ from appliance.pipeline.receive.peers import parse_address
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _BREATH_S: Final = 0.2
-"""Before accepting again when the machine is out of descriptors."""
+"""Before accepting again when the machine is out of descriptors or threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +76,7 @@ class Listener:
         except (BlockingIOError, ConnectionError):
             return  # gone again before we came
         except OSError as error:
-            if error.errno not in _EXHAUSTED:
-                raise
-            journal.fail("receiver-out-of-descriptors", errno=error.errno)
-            self._house.admission.drop_oldest()
-            self._house.clock.wait(self._stopping, _BREATH_S)
+            self._make_room(error.errno)
             return
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -92,7 +87,20 @@ class Listener:
         )
         with self._lock:
             self._serving.add(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # no more threads
+            with self._lock:
+                self._serving.discard(thread)
+            self._house.admission.leave(connection)
+            connection.close()
+            self._make_room(errno.EAGAIN)
+
+    def _make_room(self, number: int | None) -> None:
+        """The machine is out of something. It must not stop accepting, nor spin meanwhile."""
+        journal.fail("receiver-out-of-resources", errno=number)
+        self._house.admission.drop_oldest()
+        self._house.clock.wait(self._stopping, _BREATH_S)
 
     def _serve(self, connection: Connection, tls: ssl.SSLContext | None) -> None:
         try:
