@@ -81,7 +81,7 @@ def stack(instances: Iterable[InstanceFacts]) -> SliceStack | Reason:
     kept = _of_one_acquisition(alike)
     if len(kept) < len(distinct):
         notes.append(Reason("frames-left-out", str(len(distinct) - len(kept))))
-    normal = np.cross(kept[0].row, kept[0].column)
+    normal = np.cross(np.array(kept[0].row, np.float64), kept[0].column)
     normal /= np.linalg.norm(normal)
     kept.sort(key=lambda one: float(np.dot(one.position, normal)))
     return _measured(kept, normal, notes)
