@@ -82,7 +82,10 @@ def _senders(site: Site, read_blob: ReadBlob, clock: Clock) -> Iterator[tuple[st
     mail = EmailChannel(_mail(site), load(site.site.language), clock)
     yield _MAIL, ChannelSender(mail, read_blob, own_name)
     for printer in site.printers:
-        paper = PrinterChannel(PrinterSettings(printer.uri, _path(printer.ca_file)))
+        settings = PrinterSettings(
+            printer.uri, _path(printer.ca_file), counts_pages=printer.counts_pages
+        )
+        paper = PrinterChannel(settings)
         yield _printer(printer.name), ChannelSender(paper, read_blob, own_name)
     for each in site.pacs:
         peer = PacsPeer(each.ae_title, each.host, each.port, each.tls, _path(each.ca_file))

@@ -27,6 +27,14 @@ DELIVERY: Final = {
         "A channel was asked to carry what it must not, such as a page by mail.",
         "Nothing left the box. Install the maker's unaltered release, and tell the maker.",
     ),
+    "delivery-crashed": Explanation(
+        "A delivery failed in a way that Osteon did not foresee; it is tried again.",
+        "If it comes back, send the log to the maker; the message names the kind of failure.",
+    ),
+    "delivery-given-up": Explanation(
+        "Result objects could not be stored for days and are no longer tried. Alerts never end so.",
+        "Find out why the PACS did not take them; the studies are listed by `osteon studies`.",
+    ),
     "language-unknown": Explanation(
         "There are no texts in the language that was asked for.",
         "Set `site.language` to one that `osteon config example` lists.",
@@ -78,6 +86,10 @@ DELIVERY: Final = {
     "mail-unreachable": Explanation(
         "The mail server cannot be reached; the alert is tried again.",
         "Check the network, a firewall, `mail.host` and `mail.port`.",
+    ),
+    "outbox-item-missing": Explanation(
+        "A message that was being delivered is gone from the analyser's ledger.",
+        "The ledger was rebuilt or restored: look at the latest studies with `osteon studies`.",
     ),
     "pacs-aborted": Explanation(
         "The PACS broke off the association; the object is tried again.",

@@ -21,6 +21,7 @@ from appliance.pipeline.deliver.schedule import (
     Policy,
     Step,
     WaitUntil,
+    competes,
     decide,
     supersedes,
 )
@@ -147,6 +148,26 @@ def test_the_first_step_is_told_at_once_and_the_next_after_its_wait() -> None:
     run = Run(progress()).until(2 * HOUR, {})
     assert run.sent[:3] == [(0.0, DOCTOR), (0.0, PRINTER), (300.0, CHIEF)]
     assert run.sent[3:6] == [(2100.0, DOCTOR), (2100.0, PRINTER), (3900.0, CHIEF)]
+
+
+def test_in_a_crowd_every_case_is_told_and_only_the_repetitions_slow_down() -> None:
+    last = replace(progress(), stage=1, stage_since=300.0).with_delivery(
+        Delivery(CHIEF, 1, DeliveryState.SENT, 1, Moment(300.0, 0.0))
+    )
+    for destination in (DOCTOR, PRINTER):
+        sent = Delivery(destination, 0, DeliveryState.SENT, 1, Moment(0.0, 0.0))
+        last = last.with_delivery(sent)
+    assert decide(last, POLICY, 301.0, crowd=10) == (WaitUntil(2100.0),)
+    assert decide(last, POLICY, 301.0, crowd=200) == (WaitUntil(300.0 + 20 * 1800.0),)
+    assert decide(progress(), POLICY, 0.0) == decide(progress(), POLICY, 0.0, crowd=200)
+
+
+def test_a_fracture_does_not_wait_for_studies_that_could_not_be_analysed() -> None:
+    alert, unread = progress(), progress(MessageKind.NOT_ANALYSED)
+    assert not competes(unread, alert)
+    assert competes(alert, unread)
+    assert competes(progress(MessageKind.AMENDED_ALERT), alert)
+    assert not competes(progress(MessageKind.RESULT_OBJECT), unread)
 
 
 def test_a_dead_channel_moves_on_at_once() -> None:

@@ -39,6 +39,7 @@ from appliance.pipeline.deliver.schedule import (
     Escalate,
     Policy,
     WaitUntil,
+    competes,
     decide,
     hopeless,
     is_clinical,
@@ -57,7 +58,6 @@ _PATIENCE_S: Final = 2.0
 """How long stopping waits for what is being sent."""
 _QUIET_S: Final = 60.0
 """How often the journal repeats that a ledger fails; the loop meets it at every turn."""
-_MISSING: Final = "outbox-item-missing"
 
 
 class Outbox(Protocol):
@@ -121,7 +121,10 @@ class Deliverer:
             self._tick()
             self._clock.wait(stop, _POLL_S)
         for worker in self._workers.values():
-            worker.stop(_PATIENCE_S)
+            worker.stop()
+        end = self._clock.monotonic() + _PATIENCE_S
+        for worker in self._workers.values():
+            worker.wait(end - self._clock.monotonic())
 
     # --- taking up --------------------------------------------------------------------------------
 
@@ -137,8 +140,9 @@ class Deliverer:
         for number, progress in unfinished.items():
             item = known.get(number)
             if item is None:
-                self._note(Trouble(_MISSING, "work.db"))
-                self._durably(partial(self._ledger.end, number, _MISSING, self._time.now()))
+                missing = DeliveryError("outbox-item-missing").code
+                self._note(missing, "work.db")
+                self._durably(partial(self._ledger.end, number, missing, self._time.now()))
             else:
                 self._open[number] = _Open(item, progress)
 
@@ -149,7 +153,7 @@ class Deliverer:
         self._tell_troubles()
         self._write_unwritten()
         # Alerts first: results and notices share workers with them.
-        for one in sorted(self._open.values(), key=lambda one: not is_clinical(one.progress.kind)):
+        for one in sorted(self._open.values(), key=lambda one: not _insists(one)):
             if one.wake_at <= self._time.now().steady:
                 self._look_after(one)
 
@@ -191,8 +195,9 @@ class Deliverer:
             self._last_acknowledgement = said.id
             for one in [*self._open.values()]:
                 same = one.progress.case == said.case and one.progress.id <= said.through
-                if same and is_clinical(one.progress.kind):
+                if same and _insists(one):
                     self._end(one, ACKNOWLEDGED)
+                one.wake_at = -math.inf  # the crowd is smaller now
 
     def _take_outcomes(self) -> None:
         while not self._outcomes.empty():
@@ -205,21 +210,24 @@ class Deliverer:
             one.wake_at = -math.inf
             # A notice about a notice would go on for ever.
             if one.progress.kind is not MessageKind.TECHNICAL and hopeless(delivery):
-                self._note(Trouble(delivery.code, delivery.destination.channel))
+                self._note(delivery.code, delivery.destination.channel)
 
     # --- carrying out -----------------------------------------------------------------------------
 
     def _look_after(self, one: _Open) -> None:
-        if any(supersedes(other.progress, one.progress) for other in self._open.values()):
+        others = [other.progress for other in self._open.values()] if _insists(one) else []
+        if any(supersedes(other, one.progress) for other in others):
             self._end(one, SUPERSEDED)
             return
+        crowd = sum(competes(other, one.progress) for other in others)
         busy = frozenset(
             (destination, stage)
             for number, destination, stage in self._busy
             if number == one.progress.id
         )
         one.wake_at = -math.inf
-        for action in decide(one.progress, self._policy, self._time.now().steady, busy):
+        now = self._time.now().steady
+        for action in decide(one.progress, self._policy, now, busy, crowd):
             self._carry_out(one, action)
 
     def _carry_out(self, one: _Open, action: Action) -> None:
@@ -247,7 +255,7 @@ class Deliverer:
                 one.progress = one.progress.with_delivery(given_up)
                 self._durably(partial(self._ledger.record, number, given_up))
                 if one.progress.kind is not MessageKind.TECHNICAL:
-                    self._note(Trouble("delivery-given-up", destination.channel))
+                    self._note(DeliveryError("delivery-given-up").code, destination.channel)
             case Attempt(destination, stage):
                 self._busy.add((number, destination, stage))
                 known = one.progress.delivery(destination, stage)
@@ -291,11 +299,9 @@ class Deliverer:
         try:
             receipt = sender.deliver(item, destination.recipient, begun.stage)
         except DeliveryError as error:
-            state = DeliveryState.DEAD if error.permanent else DeliveryState.FAILED
-            return replace(begun, state=state, code=error.code, receipt=error.detail)
+            return _failed(begun, error)
         except Exception as error:  # noqa: BLE001 - the stage's boundary: recorded and tried again
-            name = type(error).__name__
-            return replace(begun, state=DeliveryState.FAILED, code="delivery-crashed", receipt=name)
+            return _failed(begun, DeliveryError("delivery-crashed", type(error).__name__))
         return replace(begun, state=DeliveryState.SENT, receipt=receipt)
 
     def _end(self, one: _Open, ending: str) -> None:
@@ -305,8 +311,8 @@ class Deliverer:
 
     # --- telling the technician -------------------------------------------------------------------
 
-    def _note(self, trouble: Trouble) -> None:
-        self._troubles.note(trouble)
+    def _note(self, code: str, channel: str) -> None:
+        self._troubles.note(Trouble(code, channel))
 
     def _tell_troubles(self) -> None:
         for trouble, count in self._troubles.take_due(self._time.now().steady):
@@ -336,6 +342,15 @@ class Deliverer:
                 journal.fail("delivery-ledger-failed", code=error.code)
             return False
         return True
+
+
+def _insists(one: _Open) -> bool:
+    return is_clinical(one.progress.kind)
+
+
+def _failed(begun: Delivery, error: DeliveryError) -> Delivery:
+    state = DeliveryState.DEAD if error.permanent else DeliveryState.FAILED
+    return replace(begun, state=state, code=error.code, receipt=error.detail)
 
 
 def _channels(policy: Policy) -> set[str]:

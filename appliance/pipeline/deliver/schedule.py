@@ -17,6 +17,8 @@ from typing import Final, assert_never
 from appliance.domain import MessageKind
 from appliance.ledger.delivery import Delivery, DeliveryState, Destination, Progress
 
+_CROWD: Final = 10
+"""How many open alerts are repeated at the full pace; with more, each is repeated less often."""
 _HOPELESS_TRIES: Final = 3
 """After so many failures in a row an alert no longer waits for this destination."""
 
@@ -50,7 +52,7 @@ class Policy:
     steps: tuple[Step, ...]
     """The ladder of an alert."""
     again_s: float = 1800.0
-    """The pace after the ladder's last step."""
+    """The pace after the ladder's last step, while few alerts are open."""
     results: tuple[Destination, ...] = ()
     technical: tuple[Destination, ...] = ()
     page_channels: frozenset[str] = frozenset()
@@ -135,6 +137,13 @@ def is_clinical(kind: MessageKind) -> bool:
     return kind in _CLINICAL
 
 
+def competes(other: Progress, progress: Progress) -> bool:
+    """Whether an open item counts into the crowd of another: fractures yield to fractures only."""
+    if progress.kind is MessageKind.NOT_ANALYSED:
+        return is_clinical(other.kind)
+    return is_clinical(other.kind) and other.kind is not MessageKind.NOT_ANALYSED
+
+
 def supersedes(newer: Progress, older: Progress) -> bool:
     """Whether the newer message says all that the older one had to say.
 
@@ -149,15 +158,17 @@ def supersedes(newer: Progress, older: Progress) -> bool:
 
 
 def decide(
-    progress: Progress, policy: Policy, now: float, busy: Busy = frozenset()
+    progress: Progress, policy: Policy, now: float, busy: Busy = frozenset(), crowd: int = 1
 ) -> tuple[Action, ...]:
     """What is to be done about an open item that is neither acknowledged nor superseded.
 
-    now: steady seconds. Returns every action that is due, or one WaitUntil, or one Done.
+    now: steady seconds. crowd: how many alerts are open that compete for the same people; each
+    case is told to every step at the full pace, and only the repetitions slow down with the crowd.
+    Returns every action that is due, or one WaitUntil, or one Done.
     """
     match progress.kind:
         case MessageKind.CLINICAL_ALERT | MessageKind.AMENDED_ALERT | MessageKind.NOT_ANALYSED:
-            return _insist(progress, policy, now, busy)
+            return _insist(progress, policy, now, busy, crowd)
         case MessageKind.RESULT_OBJECT:
             return _persist(progress, policy, policy.results, now, busy)
         case MessageKind.TECHNICAL:
@@ -166,7 +177,9 @@ def decide(
             assert_never(progress.kind)
 
 
-def _insist(progress: Progress, policy: Policy, now: float, busy: Busy) -> tuple[Action, ...]:
+def _insist(
+    progress: Progress, policy: Policy, now: float, busy: Busy, crowd: int
+) -> tuple[Action, ...]:
     """An alert: try everyone whom the ladder has reached, and climb until it is acknowledged."""
     steps = policy.steps_for(has_page=progress.has_page)
     stage = progress.stage
@@ -181,7 +194,7 @@ def _insist(progress: Progress, policy: Policy, now: float, busy: Busy) -> tuple
         for destination, reached in open_to.items()
     ]
     actions: list[Action] = [attempt for at, attempt in due if at <= now]
-    climb_at = _climb_at(progress, policy, steps)
+    climb_at = _climb_at(progress, policy, steps, crowd)
     if climb_at <= now:
         actions.append(Escalate(stage + 1))
     if actions:
@@ -189,10 +202,11 @@ def _insist(progress: Progress, policy: Policy, now: float, busy: Busy) -> tuple
     return (WaitUntil(min(climb_at, *(at for at, _ in due))),)
 
 
-def _climb_at(progress: Progress, policy: Policy, steps: tuple[Step, ...]) -> float:
+def _climb_at(progress: Progress, policy: Policy, steps: tuple[Step, ...], crowd: int) -> float:
     step = steps[progress.stage % len(steps)]
     if progress.stage >= len(steps) - 1:
-        return progress.stage_since + max(step.wait_s, policy.again_s)
+        pace = policy.again_s * max(1.0, crowd / _CROWD)
+        return progress.stage_since + max(step.wait_s, pace)
     told = [progress.delivery(one, progress.stage) for one in step.destinations]
     if any(one is not None and hopeless(one) for one in told):
         return -math.inf

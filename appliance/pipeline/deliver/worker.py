@@ -26,13 +26,16 @@ class Worker:
         """Queue a task; it must not raise."""
         self._tasks.put(task)
 
-    def stop(self, patience_s: float) -> None:
-        """Take no further task and give the present one a moment to end."""
+    def stop(self) -> None:
+        """Take no further task; the present one may end."""
         with suppress(queue.Empty):
             while True:
                 self._tasks.get_nowait()
         self._tasks.put(None)
-        self._thread.join(patience_s)
+
+    def wait(self, seconds: float) -> None:
+        """Give the present task that long to end, after `stop`."""
+        self._thread.join(max(0.0, seconds))
 
     def _run(self) -> None:
         while (task := self._tasks.get()) is not None:
