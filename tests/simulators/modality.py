@@ -35,6 +35,7 @@ def dcmtk(
     options: Sequence[str | Path] = (),
     calling: str = MODALITY,
     called: str = AE_TITLE,
+    seconds: float = 60,
 ) -> subprocess.CompletedProcess[str]:
     """Run `storescu`, `dcmsend` or `echoscu` against a port of loopback."""
     if shutil.which(program) is None:
@@ -43,7 +44,7 @@ def dcmtk(
         [program, "-aet", calling, "-aec", called, *options, LOOPBACK_HOST, str(port), *files],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=seconds,
         check=False,
     )
 
