@@ -2,6 +2,8 @@
 # first, which takes under a second when all is there.
 PYTHON := .venv/bin/python
 UV := .venv/bin/uv
+# ippeveprinter, Orthanc and mkfs lie there, and a plain user has no /usr/sbin in PATH.
+export PATH := $(PATH):/usr/sbin:/sbin
 
 .PHONY: demo test check bench sweep setup lock clean
 
