@@ -16,7 +16,7 @@ from pydicom import uid
 from tests.bench.memory import watched
 from tests.simulators.box import Surroundings, prepared
 from tests.simulators.mail import mail_server
-from tests.simulators.modality import associate, save
+from tests.simulators.modality import associate, dcmtk, save
 from tests.simulators.objects import ct_series
 
 Figure = tuple[str, str, str]
