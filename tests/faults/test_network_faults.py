@@ -156,7 +156,11 @@ def test_12_data_before_the_request(receiver: RunningReceiver) -> None:
         pytest.param(pdu(P_DATA, b"", length=0xFFFFFFFF), INVALID, id="7-length-4g"),
         pytest.param(pdu(P_DATA, b"", length=131_073), INVALID, id="7-over-the-negotiated-maximum"),
         pytest.param(pdu(P_DATA, b""), INVALID, id="8-length-0"),
-        pytest.param(pdu(P_DATA, struct.pack(">IBB", 99, 1, 3)), INVALID, id="9-too-long-value"),
+        pytest.param(
+            pdu(P_DATA, struct.pack(">IBB", 999, 1, 3) + hostile.command_set(ECHO)),
+            INVALID,
+            id="9-too-long-value",
+        ),
         pytest.param(pdu(P_DATA, struct.pack(">IBB", 1, 1, 3)), INVALID, id="9-too-short-value"),
         pytest.param(pdu(P_DATA, b"\0\0\0\4\1"), INVALID, id="9-cut-value-header"),
         pytest.param(pdu(0x08, bytes(4)), UNRECOGNIZED, id="10-unknown-type"),
@@ -194,6 +198,22 @@ def test_7_to_26_violations_within_an_association_are_aborted(
         peer.associate()
         peer.send(start)
         _aborted(peer, reason)
+
+
+@pytest.mark.parametrize(
+    "intruder",
+    [
+        pytest.param(value(3, b"", command=False), id="other-context"),
+        pytest.param(value(1, hostile.command_set(ECHO), command=True), id="other-command"),
+    ],
+)
+def test_nothing_may_come_between_a_command_and_its_data_set(
+    receiver: RunningReceiver, intruder: bytes
+) -> None:
+    with wire(receiver.port) as peer:
+        peer.associate(hostile.context(1), hostile.context(3))
+        peer.send(pdu(P_DATA, value(1, hostile.store_command(), command=True) + intruder))
+        _aborted(peer, UNEXPECTED_PARAMETER)
 
 
 def test_14_an_unknown_command_gets_a_status_and_the_association_goes_on(
