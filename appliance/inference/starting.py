@@ -55,6 +55,7 @@ def start(
     """
     began = clock.monotonic()
     failure = AnalysisError("runtime-missing")
+    reason = "device-missing"
     first = _launch(pack, settings, clock)
     try:
         ways = _ways(first, settings)
@@ -64,17 +65,18 @@ def start(
     child: Child | None = first
     for way in ways:
         if way in distrusted:
+            reason = "device-distrusted"
             continue
         child = child or _launch(pack, settings, clock)
         try:
             ask(child, _load_request(pack, way), settings.start_s)
         except AnalysisError as error:
-            failure = error
+            failure, reason = error, error.code
             child.close()
             child = None
             continue
         serving = Serving(child, way, way.fell_back or way != ways[0])
-        _announce(pack, serving, clock.monotonic() - began, failure.code)
+        _announce(pack, serving, clock.monotonic() - began, reason)
         return serving
     if child is not None:
         child.close()

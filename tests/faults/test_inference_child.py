@@ -45,6 +45,15 @@ def hosts(tmp_path: Path) -> Iterator[Hosts]:
         host.close()
 
 
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InferenceHost]:
+    """One host for all tests after which it must serve again by itself."""
+    pack = open_pack(packs.write_pack(tmp_path_factory.mktemp("steady") / "pack"), Trust.shipped())
+    settings = HostSettings(module="tests.simulators.inference_worker")
+    with InferenceHost(pack, settings, SystemClock()) as host:
+        yield host
+
+
 def pid(host: InferenceHost) -> int:
     assert host.pid is not None
     return host.pid
@@ -66,16 +75,18 @@ def finds_the_spot(host: InferenceHost) -> None:
     assert not execution.fell_back
 
 
-def test_a_reading_finds_what_is_there_and_nothing_else(hosts: Hosts) -> None:
-    host = hosts()
+def test_a_reading_finds_what_is_there_and_nothing_else(steady: InferenceHost) -> None:
+    host = steady
     finds_the_spot(host)
     first = pid(host)
     assert host.read(film(), LONG)[0] == ()
     assert pid(host) == first, "a warm child serves many readings"
 
 
-def test_a_killed_child_is_a_failure_and_the_next_reading_has_a_new_one(hosts: Hosts) -> None:
-    host = hosts()
+def test_a_killed_child_is_a_failure_and_the_next_reading_has_a_new_one(
+    steady: InferenceHost,
+) -> None:
+    host = steady
     host.warm_up()
     first = pid(host)
     os.kill(first, signal.SIGSTOP)
@@ -90,8 +101,8 @@ def test_a_killed_child_is_a_failure_and_the_next_reading_has_a_new_one(hosts: H
     assert pid(host) != first
 
 
-def test_a_hanging_child_is_killed_at_the_deadline(hosts: Hosts) -> None:
-    host = hosts()
+def test_a_hanging_child_is_killed_at_the_deadline(steady: InferenceHost) -> None:
+    host = steady
     host.warm_up()
     first = pid(host)
     os.kill(first, signal.SIGSTOP)
@@ -123,11 +134,11 @@ def test_a_constant_network_never_reads_a_patient(hosts: Hosts) -> None:
         host.warm_up()
     assert caught.value.code == "self-test-failed"
     assert "missing: spot" in caught.value.detail
-    fails_with(host, "self-test-failed", film())
+    assert host.pid is None
 
 
-def test_an_image_that_the_reader_refuses_keeps_the_child(hosts: Hosts) -> None:
-    host = hosts()
+def test_an_image_that_the_reader_refuses_keeps_the_child(steady: InferenceHost) -> None:
+    host = steady
     host.warm_up()
     before = pid(host)
     fails_with(host, "image-not-for-reader", Film(np.zeros((10, 10), np.float32), None))
@@ -144,7 +155,36 @@ def test_a_device_that_is_not_there_is_announced(
     with caplog.at_level("INFO", logger="osteon"):
         _, execution = host.read(film(SPOT), LONG)
     assert (execution.device, execution.fell_back) == ("cpu", True)
-    assert "inference-fell-back" in caplog.text
+    assert '"reason": "device-missing"' in caplog.text
+
+
+def card(misdeed: str) -> HostSettings:
+    environment = {"OSTEON_TEST_CARD": misdeed}
+    module = "tests.simulators.accelerated_worker"
+    return HostSettings("gpu", module=module, environment=environment)
+
+
+@pytest.mark.parametrize(
+    ("misdeed", "reason"), [("wrong", "self-test-failed"), ("missing", "network-load-failed")]
+)
+def test_a_card_that_fails_its_test_is_passed_over_aloud(
+    hosts: Hosts, caplog: pytest.LogCaptureFixture, misdeed: str, reason: str
+) -> None:
+    host = hosts(settings=card(misdeed))
+    with caplog.at_level("INFO", logger="osteon"):
+        found, execution = host.read(film(SPOT), LONG)
+    assert len(found) == 1
+    assert (execution.runtime, execution.device, execution.fell_back) == ("openvino", "cpu", True)
+    assert f'"reason": "{reason}"' in caplog.text
+
+
+def test_a_card_that_dies_on_an_image_gives_way_to_the_cpu(hosts: Hosts) -> None:
+    host = hosts(settings=card("dies"))
+    assert host.read(film(SPOT), LONG)[1].device == "gpu"
+    fails_with(host, "inference-crashed", film(SPOT, background=-0.2))
+    found, execution = host.read(film(SPOT, background=-0.2), LONG)
+    assert len(found) == 1
+    assert (execution.device, execution.fell_back) == ("cpu", True)
 
 
 def test_a_reader_that_this_build_lacks_is_named(hosts: Hosts) -> None:
