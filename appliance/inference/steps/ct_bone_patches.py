@@ -111,10 +111,10 @@ def read(image: Image, network: Network, parameters: Parameters) -> tuple[Detect
         if not np.isfinite(scores).all():
             raise AnalysisError("network-answer-invalid", "not finite")
         lowest, highest = min(lowest, float(scores.min())), max(highest, float(scores.max()))
+        if lowest < 0 or highest > 1:
+            raise AnalysisError("network-answer-invalid", f"from {lowest:.3g} to {highest:.3g}")
         for corner, heat in zip(some, scores, strict=True):
             marks += _marks(heat, corner, settings)
-    if lowest < 0 or highest > 1:
-        raise AnalysisError("network-answer-invalid", f"scores from {lowest:.3g} to {highest:.3g}")
     if highest - lowest < SMALLEST_SPREAD:
         raise AnalysisError("network-answer-invalid", "the same everywhere")
     kept = strongest_apart(marks, settings.apart_mm)
@@ -123,11 +123,14 @@ def read(image: Image, network: Network, parameters: Parameters) -> tuple[Detect
 
 def strongest_apart(marks: list[Mark], apart_mm: float) -> list[Mark]:
     """The highest marks, none nearer than `apart_mm` to a higher one."""
+    ordered = sorted(marks, key=lambda each: -each.score)
+    places = np.array([each.place_lps_mm for each in ordered]).reshape(-1, 3)
+    undecided = np.ones(len(ordered), dtype=bool)
     kept: list[Mark] = []
-    for mark in sorted(marks, key=lambda each: -each.score):
-        places = (other.place_lps_mm for other in kept)
-        if all(np.linalg.norm(mark.place_lps_mm - place) >= apart_mm for place in places):
+    for number, mark in enumerate(ordered):
+        if undecided[number]:
             kept.append(mark)
+            undecided &= np.linalg.norm(places - mark.place_lps_mm, axis=1) >= apart_mm
     return kept
 
 
@@ -152,6 +155,8 @@ def _answers(
 def _marks(
     heat: NDArray[np.float32], corner: NDArray[np.float64], settings: Settings
 ) -> Iterator[Mark]:
+    if np.ptp(heat) < SMALLEST_SPREAD:
+        return
     believed = np.zeros(heat.shape, dtype=bool)
     rim = settings.margin // settings.cell
     inner = slice(rim, -rim or None)

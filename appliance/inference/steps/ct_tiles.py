@@ -8,8 +8,8 @@ from scipy import ndimage
 
 from appliance.imaging import Volume
 
-SMOOTH_BELOW_MM = 0.75
-"""Finer voxels than this are averaged first; taking every other one would keep all their noise."""
+SMOOTH_FROM = 2
+"""Voxels in one step of the cube from which they are averaged first; else all noise would stay."""
 
 
 def covering_corners(points_lps_mm: NDArray[np.float64], core_mm: float) -> NDArray[np.float64]:
@@ -63,8 +63,8 @@ def cut_cube(
     part = volume.voxels[tuple(slice(a, b) for a, b in zip(first, last, strict=True))]
     source = part.astype(np.float32)
     for axis, each in enumerate(volume.spacing_mm):
-        if each < SMOOTH_BELOW_MM * spacing_mm:
-            source = ndimage.uniform_filter1d(source, round(spacing_mm / each), axis=axis)
+        if (voxels := round(spacing_mm / each)) >= SMOOTH_FROM:
+            source = ndimage.uniform_filter1d(source, voxels, axis=axis)
     return np.asarray(
         ndimage.affine_transform(
             source,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.inference.steps.ct_bone_mask import find_thorax
-from models.training.ct.patches import Patch, bent_patch, fractured_patch, intact_patch
+from models.training.ct.patches import Patch, bent_patch, fractured_patch, intact_patch, save
 from models.training.data.ct_scans import TRAINING, Scan, scans
 from models.training.simulation.rib_sites import RibSite, sites_on_ribs
 
@@ -59,14 +59,7 @@ def make_chunks(data: Path, out: Path, numbers: range) -> None:
         while len(chunk) < CHUNK:
             n = int(rng.choice(len(loaded), p=weights / weights.sum()))
             chunk.append(_patch(loaded[n], pools[n], bones[n], rng))
-        part = target.with_suffix(".part.npz")
-        np.savez(
-            part,
-            hu=np.stack([each.hu for each in chunk]),
-            centres=np.stack([each.centres for each in chunk]),
-            kinds=np.array([each.kind for each in chunk]),
-        )
-        part.rename(target)
+        save(target, chunk)
         print(f"chunk {number}", flush=True)
 
 

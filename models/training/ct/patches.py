@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,19 @@ def intact_patch(
 ) -> Patch:
     """A patch of the scan as it is."""
     return _cut(volume, centre_lps_mm[None], "intact", rng)
+
+
+def save(target: Path, patches: list[Patch]) -> None:
+    """Write patches as `train` reads them; the file appears whole or not at all."""
+    part = target.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez(
+            file,
+            hu=np.stack([each.hu for each in patches]),
+            centres=np.stack([each.centres for each in patches]),
+            kinds=np.array([each.kind for each in patches]),
+        )
+    part.rename(target)
 
 
 def _cut(

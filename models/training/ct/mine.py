@@ -1,0 +1,47 @@
+"""Hard negatives: what a network marks in intact scans of the training patients.
+
+`python -m models.training.ct.mine DATA NETWORK OUT` cuts patches at each mark, in several poses,
+for `train --more OUT`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from appliance.domain import VolumeRegion
+from models.training.ct.pack import detections, load
+from models.training.ct.patches import intact_patch, save
+from models.training.data.ct_scans import TRAINING, scans
+
+POSES = 6
+
+
+def main() -> None:
+    """Read the arguments and write one file of patches for each scan."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("network", type=Path)
+    parser.add_argument("out", type=Path)
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    network = load(given.network)
+    for number, scan in enumerate(scans(given.data, TRAINING)):
+        rng = np.random.default_rng((11, number))
+        places = np.array(
+            [
+                found.region.centre_lps_mm
+                for found in detections(scan.volume, network)
+                if isinstance(found.region, VolumeRegion)
+            ]
+        )
+        print(f"{scan.patient}: {len(places)} marks", flush=True)
+        patches = [intact_patch(scan.volume, place, rng) for place in places for _ in range(POSES)]
+        if patches:
+            save(given.out / f"patches-{number:03d}.npz", patches)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""The reader `ct-bone-patches`, with networks whose answer is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from appliance.domain import Bone, Side
+from appliance.errors import AnalysisError, PackError
+from appliance.imaging import Film, Volume
+from appliance.inference.steps import reader
+from appliance.inference.steps.ct_bone_mask import find_thorax
+from appliance.inference.steps.ct_bone_patches import Mark, normalised, read, strongest_apart
+from appliance.inference.steps.ct_tiles import covering_corners, cut_cube
+from tests.simulators.thorax import MIDLINE_X_MM, thorax
+
+Cubes = NDArray[np.float32]
+PARAMETERS = {
+    "label": "rib-fracture",
+    "batch": 4,
+    "cube": 48,
+    "spacing_mm": 1.0,
+    "margin": 4,
+    "cell": 4,
+    "floor": 0.3,
+    "apart_mm": 16.0,
+    "extent_mm": 25.0,
+}
+MARK_HU = 2500
+CHEST = thorax()
+
+
+def brightest(batch: Cubes) -> Cubes:
+    """Scores each cell by its brightest voxel: 1 for what is at the window's upper end."""
+    n = len(batch)
+    cells = batch.reshape(n, 12, 4, 12, 4, 12, 4).max(axis=(2, 4, 6))
+    return (0.2 + 0.7 * (cells > 0.99)).reshape(n, 1, 12, 12, 12).astype(np.float32)
+
+
+def marked(*places: tuple[float, float, float]) -> Volume:
+    voxels = CHEST.volume.voxels.copy()
+    for place in places:
+        z, y, x = np.rint(CHEST.volume.to_index(np.array(place))).astype(int)
+        voxels[z - 1 : z + 2, y - 1 : y + 2, x - 1 : x + 2] = MARK_HU
+    return replace(CHEST.volume, voxels=voxels)
+
+
+def rib_place(side: Side) -> tuple[float, float, float]:
+    offset = 115.0 if side is Side.LEFT else -115.0
+    return (MIDLINE_X_MM + offset, -5.0, 81.0)
+
+
+@pytest.mark.parametrize("side", [Side.LEFT, Side.RIGHT])
+def test_a_mark_on_a_rib_is_found_where_it_is_on_the_patients_side(side: Side) -> None:
+    place = rib_place(side)
+    (found,) = read(marked(place), brightest, PARAMETERS)
+    assert np.linalg.norm(np.subtract(found.region.centre_lps_mm, place)) < 8
+    assert (found.label, found.bone, found.side) == ("rib-fracture", Bone.RIB, side)
+    assert found.rib_number is None
+    assert found.score == pytest.approx(0.9)
+
+
+def test_two_marks_are_two_findings() -> None:
+    assert (
+        len(read(marked(rib_place(Side.LEFT), rib_place(Side.RIGHT)), brightest, PARAMETERS)) == 2
+    )
+
+
+def test_nothing_marked_is_an_empty_answer() -> None:
+    bright = marked(rib_place(Side.LEFT))
+    assert read(bright, lambda batch: brightest(batch) * np.float32(0.3), PARAMETERS) == ()
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        lambda v: Volume(
+            v.voxels[:, ::-1, ::-1],
+            v.to_lps(np.array([0.0, v.voxels.shape[1] - 1, v.voxels.shape[2] - 1])),
+            v.axes * np.array([1, -1, -1]),
+        ),
+        lambda v: Volume(v.voxels.transpose(0, 2, 1), v.origin_lps_mm, v.axes[:, [0, 2, 1]]),
+    ],
+    ids=["prone", "transposed"],
+)
+def test_the_patients_frame_decides_not_the_order_of_the_voxels(
+    turn: Callable[[Volume], Volume],
+) -> None:
+    place = rib_place(Side.LEFT)
+    (found,) = read(turn(marked(place)), brightest, PARAMETERS)
+    assert np.linalg.norm(np.subtract(found.region.centre_lps_mm, place)) < 8
+    assert found.side is Side.LEFT
+
+
+def test_marrow_and_cortex_of_every_rib_are_looked_at() -> None:
+    seen = []
+
+    def remember(batch: Cubes) -> Cubes:
+        seen.append((batch[:, 0] > 0).sum())
+        return brightest(batch)
+
+    read(marked(rib_place(Side.LEFT)), remember, PARAMETERS)
+    bright_mm3 = (CHEST.volume.voxels[CHEST.ribs] > 400).sum() * 12
+    assert sum(seen) > 0.8 * bright_mm3
+
+
+@pytest.mark.parametrize("hu", [-1000, 40, 0])
+def test_what_is_no_thorax_is_refused_aloud(hu: int) -> None:
+    empty = replace(CHEST.volume, voxels=np.full_like(CHEST.volume.voxels, hu))
+    with pytest.raises(AnalysisError) as raised:
+        read(empty, brightest, PARAMETERS)
+    assert raised.value.code == "thorax-not-recognised"
+
+
+def test_lungs_without_bone_are_refused_aloud() -> None:
+    soft = replace(CHEST.volume, voxels=np.minimum(CHEST.volume.voxels, 60))
+    with pytest.raises(AnalysisError, match="no bone"):
+        read(soft, brightest, PARAMETERS)
+
+
+@pytest.mark.parametrize("answer", [np.nan, np.inf, 0.0, 0.5, 1.5, -0.1])
+def test_answers_that_no_working_network_gives_are_refused(answer: float) -> None:
+    def broken(batch: Cubes) -> Cubes:
+        result = np.full((len(batch), 1, 12, 12, 12), answer, dtype=np.float32)
+        if abs(answer) > 1 or answer < 0:
+            result[0, 0, 0, 0, 0] = 0.5
+        return result
+
+    with pytest.raises(AnalysisError) as raised:
+        read(CHEST.volume, broken, PARAMETERS)
+    assert raised.value.code == "network-answer-invalid"
+
+
+def test_an_answer_of_another_shape_is_refused() -> None:
+    with pytest.raises(AnalysisError) as raised:
+        read(CHEST.volume, lambda batch: batch, PARAMETERS)
+    assert raised.value.code == "network-answer-invalid"
+
+
+def test_a_film_is_no_volume() -> None:
+    with pytest.raises(PackError) as raised:
+        read(Film(np.zeros((9, 9), dtype=np.float32), None), brightest, PARAMETERS)
+    assert raised.value.code == "reader-image"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"cube": "large"}, {"batch": 0}, {"margin": 24}, {"cell": 5}, {"spacing_mm": 0}]
+)
+def test_parameters_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(PackError) as raised:
+        read(CHEST.volume, brightest, PARAMETERS | wrong)
+    assert raised.value.code == "reader-parameters"
+
+
+def test_packs_find_the_reader_by_its_name() -> None:
+    assert reader("ct-bone-patches") is read
+
+
+def test_the_midline_is_the_patients() -> None:
+    assert find_thorax(CHEST.volume).midline_x_mm == pytest.approx(MIDLINE_X_MM, abs=3)
+
+
+def test_cubes_cover_every_point() -> None:
+    points = np.random.default_rng(0).uniform(0, 300, (500, 3))
+    corners = covering_corners(points, 40.0)
+    inside = (points[:, None] >= corners) & (points[:, None] <= corners + 40.0)
+    assert inside.all(axis=2).any(axis=1).all()
+    assert len(corners) <= 8**3
+
+
+def test_a_cube_of_a_tilted_grid_lies_in_the_patients_frame() -> None:
+    tilt = np.radians(20)
+    turn = np.array([[1, 0, 0], [0, np.cos(tilt), -np.sin(tilt)], [0, np.sin(tilt), np.cos(tilt)]])
+    axes = turn @ np.array([[0, 0, 1.0], [0, 1.0, 0], [2.0, 0, 0]])
+    blank = Volume(np.zeros((40, 80, 80), dtype=np.int16), np.array([-40.0, -10.0, 5.0]), axes)
+    place = blank.to_lps(np.moveaxis(np.indices(blank.voxels.shape, dtype=float), 0, -1))
+    ramp = replace(blank, voxels=np.rint(place @ (3.0, 5.0, 7.0)).astype(np.int16))
+    corner = blank.to_lps(np.array([20.0, 40.0, 40.0])) - 5
+    cube = cut_cube(ramp, corner, 11, 1.0)
+    z, y, x = np.indices((11, 11, 11))
+    expected = corner @ (3.0, 5.0, 7.0) + 3.0 * x + 5.0 * y + 7.0 * z
+    assert np.abs(cube - expected).max() < 1
+
+
+def test_thin_slices_are_averaged_not_dropped() -> None:
+    noise = np.random.default_rng(0).normal(0, 100, (120, 40, 40)).astype(np.int16)
+    thin = Volume(noise, np.zeros(3), np.array([[0, 0, 1.0], [0, 1.0, 0], [0.25, 0, 0]]))
+    assert cut_cube(thin, np.zeros(3), 24, 1.0).std() < 70
+
+
+def test_the_window_ends_at_minus_one_and_one() -> None:
+    assert normalised(np.array([-2000, -500, 400, 1300, 3000], dtype=np.float32)).tolist() == [
+        -1,
+        -1,
+        0,
+        1,
+        1,
+    ]
+
+
+def test_of_near_marks_the_highest_stays() -> None:
+    marks = [Mark(score, np.array([x, 0.0, 0.0])) for score, x in ((0.5, 0), (0.9, 10), (0.6, 40))]
+    assert [mark.score for mark in strongest_apart(marks, 16.0)] == [0.9, 0.6]
+    assert strongest_apart([], 16.0) == []
