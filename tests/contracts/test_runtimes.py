@@ -24,7 +24,7 @@ from tests.simulators import packs
 
 LIBRARIES = runtimes.libraries()
 MODELS = Path(__file__).parents[2] / "models"
-PACKS = sorted(file.parent.name for file in MODELS.glob("*/pack.yaml"))
+PACKS = sorted(file.parent.name for file in MODELS.glob("*/manifest.json"))
 BATCH = (1, 1, packs.SIDE, packs.SIDE)
 
 
