@@ -111,10 +111,10 @@ def test_1_3_24_ten_half_sent_and_ten_silent_peers_keep_no_modality_out(
         assert dcmtk("echoscu", receiver.port).returncode == 0
 
 
-def test_3_a_flood_of_silent_peers_pushes_out_its_own_oldest(receiver: RunningReceiver) -> None:
-    with ExitStack() as peers:
-        flood = [peers.enter_context(wire(receiver.port)) for _ in range(60)]
-        assert dcmtk("echoscu", receiver.port).returncode == 0
+def test_3_a_flood_of_silent_peers_pushes_out_its_own_oldest(tmp_path: Path) -> None:
+    with running_receiver(tmp_path, with_limits(request_s=60)) as running, ExitStack() as peers:
+        flood = [peers.enter_context(wire(running.port)) for _ in range(60)]
+        assert dcmtk("echoscu", running.port).returncode == 0
         assert flood[0].receive() is None
         flood[-1].socket.setblocking(False)
         with pytest.raises(BlockingIOError):

@@ -143,7 +143,7 @@ def test_33_sequences_are_followed_to_a_depth_and_no_further(
 
 def _bomb(tag: bytes, before: bytes = b"", after: bytes = b"") -> bytes:
     """Deflated: a value of 64 MiB between two parts."""
-    deflate = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     large = 64 << 20
     parts = [deflate.compress(before + tag + b"OB\0\0" + large.to_bytes(4, "little"))]
     parts += [deflate.compress(bytes(1 << 20)) for _ in range(64)]

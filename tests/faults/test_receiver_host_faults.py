@@ -21,11 +21,11 @@ from tests.simulators.receiving import running_receiver
 _RECEIVER = """
 import resource, sys
 from pathlib import Path
-from tests.simulators.receiving import running_receiver
+from tests.simulators.receiving import running_receiver, with_limits
 
 if limit := int(sys.argv[2]):
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-with running_receiver(Path(sys.argv[1])) as running:
+with running_receiver(Path(sys.argv[1]), with_limits(request_s=60)) as running:
     print(running.port, flush=True)
     sys.stdin.read()
 """
@@ -48,7 +48,7 @@ def _receiver_process(
 
 
 def test_60_without_descriptors_a_modality_is_still_served(tmp_path: Path) -> None:
-    with _receiver_process(tmp_path, descriptors=40) as (_, port), ExitStack() as peers:
+    with _receiver_process(tmp_path, descriptors=28) as (_, port), ExitStack() as peers:
         flood = [peers.enter_context(wire(port)) for _ in range(50)]
         assert dcmtk("echoscu", port).returncode == 0
         assert flood[0].receive() is None
