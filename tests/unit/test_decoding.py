@@ -235,7 +235,7 @@ def test_a_blank_film_or_volume_is_an_error(spool: Spool) -> None:
 def test_the_child_reaches_no_network_and_its_memory_is_bounded() -> None:
     small = Spool(limits=DecodeLimits(memory_bytes=200 * 2**20))
     with small.decoder:
-        large = film(rows=6000, columns=6000)
+        large = film(Rows=6000, Columns=6000, PixelData=bytes(2 * 6000 * 6000))
         facts = small.facts(large)
         with pytest.raises(DecodeError, match="decoder-memory"):
             small.decoder.film(job_of(facts), {facts.spooled_id: facts})

@@ -1,7 +1,8 @@
 """The child: takes one object at a time, piece by piece, and answers what it holds.
 
-Requests (`do`), each about the object that came last:
-- `take` (array: bytes; `first`: a new object begins): keep the bytes.
+A request may bring the next bytes of the object as its array (`begins`: a new object), which
+are kept; then it does (`do`):
+- `take`: nothing more.
 - `header` (`id`, `whole`: all bytes are here): `{"more": true}`, or the header as JSON.
 - `slices` (`first`, `count`): int16 HU, shape (count, rows, columns).
 - `film`: float32, shape (rows, columns).
@@ -41,10 +42,11 @@ class Decoding:
         self._opened: tuple[Header, Frames] | None = None
 
     def answer(self, request: Message) -> Message:
-        """Do what `do` says. Raises DecodeError."""
+        """Keep the bytes that came, and do what `do` says. Raises DecodeError."""
+        if request.arrays:
+            self._keep(request.arrays[0].data, is_first=request.header["begins"])
         match dict(request.header):
-            case {"do": "take", "first": bool(is_first)}:
-                self._take(request.arrays[0].data, is_first=is_first)
+            case {"do": "take"}:
                 return Message({})
             case {"do": "header", "id": int(spooled_id), "whole": bool(is_whole)}:
                 return self._header(spooled_id, is_whole=is_whole)
@@ -56,7 +58,7 @@ class Decoding:
             case _:
                 raise ValueError(request.header["do"])
 
-    def _take(self, content: memoryview, *, is_first: bool) -> None:
+    def _keep(self, content: memoryview, *, is_first: bool) -> None:
         if is_first:
             self._opened = None
             self._received = Received()

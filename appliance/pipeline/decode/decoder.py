@@ -25,7 +25,7 @@ OpenInstance = Callable[[int], AbstractContextManager[BinaryIO]]
 LARGEST_VOLUME_BYTES: Final = 1280 * 2**20
 """2,500 slices of 512 x 512."""
 _MODULE: Final = "appliance.pipeline.decode.child"
-_FIRST_BYTES: Final = 2**18
+_FIRST_BYTES: Final = 2**16
 _CHUNK_BYTES: Final = 8 * 2**20
 _BATCH_BYTES: Final = 64 * 2**20
 _HEADER: Final = TypeAdapter(InstanceHeader)
@@ -43,6 +43,14 @@ class DecodeLimits:
 
     memory_bytes: int = 1536 * 2**20
     step_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Some bytes of an object, in order; the first piece begins a new one."""
+
+    content: bytes
+    is_first: bool
 
 
 class Decoder:
@@ -121,9 +129,10 @@ class Decoder:
         for place, (spooled_id, frame) in enumerate(zip(job.spooled_ids, frames, strict=True)):
             target.setdefault(spooled_id, []).append((frame, place))
         for spooled_id, wanted in target.items():
-            self._send_whole(spooled_id)
-            for piece in _batches(sorted(wanted), 2 * first.rows * first.columns):
-                self._fetch_slices(piece, voxels)
+            piece: _Piece | None = self._send_all_but_last(spooled_id)
+            for batch in _batches(sorted(wanted), 2 * first.rows * first.columns):
+                self._fetch_slices(batch, voxels, piece)
+                piece = None
         if voxels.min() == voxels.max():
             raise DecodeError("image-blank")
         voxels.flags.writeable = False
@@ -135,26 +144,35 @@ class Decoder:
         Raises DecodeError and StorageError, as `volume` does.
         """
         facts = instances[job.spooled_ids[0]]
-        self._send_whole(facts.spooled_id)
-        pixels = self._array({"do": "film"}, np.float32, (facts.rows, facts.columns))
+        piece = self._send_all_but_last(facts.spooled_id)
+        pixels = self._array({"do": "film"}, np.float32, (facts.rows, facts.columns), piece)
         low, high = float(pixels.min()), float(pixels.max())
         if not 0 <= low < high <= 1:
             raise DecodeError("image-blank" if low == high else "decoder-answer-invalid")
         own = facts.frames[0].pixel_spacing_mm
         return Film(pixels, facts.imager_pixel_spacing_mm or own)
 
-    def _fetch_slices(self, wanted: Sequence[tuple[int, int]], voxels: NDArray[np.int16]) -> None:
+    def _fetch_slices(
+        self,
+        wanted: Sequence[tuple[int, int]],
+        voxels: NDArray[np.int16],
+        piece: _Piece | None,
+    ) -> None:
         """Frames that lie next to each other in the object, each to its place in the volume."""
         start = wanted[0][0]
         request = {"do": "slices", "first": start, "count": len(wanted)}
-        slices = self._array(request, np.int16, (len(wanted), *voxels.shape[1:]))
+        slices = self._array(request, np.int16, (len(wanted), *voxels.shape[1:]), piece)
         for frame, place in wanted:
             voxels[place] = slices[frame - start]
 
     def _array(
-        self, request: Mapping[str, Any], kind: type[np.generic], shape: tuple[int, ...]
+        self,
+        request: Mapping[str, Any],
+        kind: type[np.generic],
+        shape: tuple[int, ...],
+        piece: _Piece | None,
     ) -> NDArray[Any]:
-        answer = self._ask(request)
+        answer = self._ask(request, piece)
         match answer.arrays:
             case (array,) if array.dtype == kind and array.shape == shape:
                 return array
@@ -168,31 +186,30 @@ class Decoder:
         with self._open_instance(spooled_id) as stream:
             while True:
                 chunk = _read(stream, size)
-                self._take(chunk, is_first=is_first)
                 request = {"do": "header", "id": spooled_id, "whole": len(chunk) < size}
-                answer = self._ask(request).header
+                answer = self._ask(request, _Piece(chunk, is_first)).header
                 if answer.get("more") is not True:
                     return _checked(answer.get("header"), spooled_id)
                 size, is_first = _CHUNK_BYTES, False
 
-    def _send_whole(self, spooled_id: int) -> None:
-        is_first = True
+    def _send_all_but_last(self, spooled_id: int) -> _Piece:
+        """Stream an object into the child; its last piece is left for the request that uses it."""
         with self._open_instance(spooled_id) as stream:
-            while chunk := _read(stream, _CHUNK_BYTES):
-                self._take(chunk, is_first=is_first)
-                is_first = False
-        if is_first:
-            raise DecodeError("not-dicom", "empty")
+            piece = _Piece(_read(stream, _CHUNK_BYTES), is_first=True)
+            while len(piece.content) == _CHUNK_BYTES and (chunk := _read(stream, _CHUNK_BYTES)):
+                self._ask({"do": "take"}, piece)
+                piece = _Piece(chunk, is_first=False)
+        return piece
 
-    def _take(self, chunk: bytes, *, is_first: bool) -> None:
-        content = np.frombuffer(chunk, np.uint8)
-        self._ask({"do": "take", "first": is_first}, (content,))
-
-    def _ask(self, request: Mapping[str, Any], arrays: Sequence[NDArray[Any]] = ()) -> Message:
+    def _ask(self, request: Mapping[str, Any], piece: _Piece | None = None) -> Message:
         self.start()
         assert self._child is not None  # noqa: S101 - `start` made it
         try:
-            return self._child.request(request, arrays, within_s=self._limits.step_s)
+            if piece is None:
+                return self._child.request(request, within_s=self._limits.step_s)
+            content = np.frombuffer(piece.content, np.uint8)
+            header = {**request, "begins": piece.is_first}
+            return self._child.request(header, (content,), within_s=self._limits.step_s)
         except ChildError as error:
             self._child = None
             raise DecodeError(_CODES[error.fault], error.detail) from error
