@@ -83,7 +83,7 @@ def _lines(summary: AlertSummary, texts: Catalogue) -> Iterator[str]:
         yield texts.text("mail.find")
         yield texts.text("mail.acknowledge", case=summary.case)
         yield ""
-        yield texts.text("terms.disclaimer") + "."
+        yield texts.text("terms.disclaimer")
         yield texts.text("terms.unproven")
 
 

@@ -219,7 +219,7 @@ def test_a_page_comes_out_as_it_was_sent_under_the_case_code(printer: Printer) -
 def test_an_empty_tray_is_told_and_the_job_does_not_stay(printer: Printer) -> None:
     printer.set_paper(Paper.EMPTY)
     assert _print_failure(printer) == ("printer-out-of-paper", False)
-    assert "Cancel-Job" in printer.log()
+    assert "Cancel-Job successful-ok" in printer.log()
     assert not printer.printed()
 
 

@@ -182,6 +182,14 @@ def test_a_channel_that_keeps_failing_moves_on_before_the_wait_is_over() -> None
     assert told[0] < 20.0
 
 
+def test_who_could_not_be_reached_is_tried_on_after_the_next_was_told() -> None:
+    run = Run(progress()).until(900.0, {DOCTOR: DeliveryState.FAILED})
+    assert CHIEF in {destination for _, destination in run.sent}
+    assert run.progress.stage == 1
+    run.until(1300.0, {})
+    assert DOCTOR in {destination for _, destination in run.sent}
+
+
 def test_a_page_is_not_asked_of_an_item_that_has_none() -> None:
     run = Run(replace(progress(), has_page=False)).until(3 * HOUR, {})
     assert {destination for _, destination in run.sent} == {DOCTOR, CHIEF}
