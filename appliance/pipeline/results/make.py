@@ -144,6 +144,8 @@ def _finished(request: ResultRequest, made: Dataset, kind: ResultKind) -> Result
         setattr(made, f"{keyword}Time", time)
     if kind is ResultKind.PICTURE:
         made.DateOfSecondaryCapture, made.TimeOfSecondaryCapture = date, time
+    for equipment in made.get("ContributingEquipmentSequence", ()):
+        equipment.ContributionDateTime = f"{date}{time}"
     made.file_meta.ImplementationClassUID = _IMPLEMENTATION_UID
     made.file_meta.ImplementationVersionName = _IMPLEMENTATION_NAME
     buffer = io.BytesIO()
