@@ -64,6 +64,7 @@ _PLUGINS: Final = {
 """One decoder for each syntax, so that a study reads the same on every box."""
 _INTEGER_PIXELS: Final = 0x0010
 _END_OF_IMAGE: Final = b"\xff\xd9"
+_PADDING: Final = 64
 
 Stored = NDArray[np.integer[Any]]
 
@@ -204,7 +205,7 @@ def _layout(dataset: Dataset) -> Layout:
 
 
 def _is_ended(frame: bytes) -> bool:
-    """Whether a JPEG of any kind reaches its end-of-image marker (padding may follow)."""
-    return frame[-16:].rstrip(b"\0\xff").endswith(_END_OF_IMAGE[1:]) or frame.endswith(
-        _END_OF_IMAGE
-    )
+    """Whether a JPEG of any kind reaches its end-of-image marker; padding may follow."""
+    tail = frame[-_PADDING:]
+    end = tail.rfind(_END_OF_IMAGE)
+    return end >= 0 and not tail[end + len(_END_OF_IMAGE) :].strip(b"\0\xff")
