@@ -16,6 +16,7 @@ import yaml
 
 from appliance.domain import Bone, FractureType, Reason, Side
 from appliance.errors import ConfigError
+from appliance.reasons import REASONS, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -95,9 +96,11 @@ class Catalogue:
 
     def reason(self, code: str) -> str:
         """The sentence for a reason code; the general one where the code has none of its own."""
-        return self.texts.get(f"terms.reason.{code}", self.texts["terms.reason.other"])
+        if code in REASONS:
+            return sentence(code, self.language)
+        return self.texts["terms.reason.other"]
 
     def note(self, note: Reason) -> str:
         """What limits a reading without preventing it, with its figures."""
-        text = self.texts.get(f"terms.note.{note.code}", note.code)
+        text = self.reason(note.code).rstrip(".。")
         return f"{text} ({note.detail})" if note.detail else text
