@@ -44,6 +44,7 @@ SCHEMA: Final = (
 )
 
 _MOST_NAME: Final = 80
+_TOLD: Final = (MessageKind.CLINICAL_ALERT, MessageKind.AMENDED_ALERT, MessageKind.NOT_ANALYSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +203,10 @@ class DeliveryLedger:
     # --- changes: anybody on the box --------------------------------------------------------------
 
     def acknowledge(self, case: CaseCode, by: str, at: float) -> Acknowledgement:
-        """A person has seen the case as far as it was taken up until now; escalation stops.
+        """A person has seen the case as far as it was told until now; its escalation stops.
 
-        at: wall seconds. What comes later (an amendment) is told again.
+        at: wall seconds. What is told later (an amendment) has to be acknowledged by itself. Where
+        nothing was told yet, the person knows from elsewhere, and all that there is counts as seen.
 
         Raises:
             UsageError: `case-unknown`, or `name-missing` for an empty name.
@@ -213,8 +215,12 @@ class DeliveryLedger:
         if not name:
             raise UsageError("name-missing")
         with self._lock, transaction(self._database) as database:
+            # Nobody can have seen an amendment that is still on its way: it is told all the same.
             (through,) = database.execute(
-                'SELECT max(id) FROM items WHERE "case" = ? AND id > 0', (case,)
+                "SELECT coalesce(max(iif(state = ?, items.id, NULL)), max(items.id))"
+                " FROM items LEFT JOIN deliveries ON item = items.id"
+                ' WHERE "case" = ? AND kind IN (?, ?, ?)',
+                (DeliveryState.SENT, case, *_TOLD),
             ).fetchone()
             if through is None:
                 raise UsageError("case-unknown")

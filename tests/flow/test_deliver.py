@@ -160,6 +160,22 @@ def test_an_amendment_takes_the_place_of_the_alert_and_needs_its_own_acknowledge
     assert [one.ending for one in _items(box)] == ["acknowledged", "superseded", None]
 
 
+def test_an_acknowledgement_does_not_swallow_an_amendment_that_is_on_its_way(
+    box: Box, server: MailServer, printer: Printer
+) -> None:
+    with box.delivering():
+        box.post(MessageKind.CLINICAL_ALERT)
+        server.next()
+        _until(lambda: all(d.state is DeliveryState.SENT for d in _items(box)[0].deliveries))
+        server.mood = Mood.DEFERS
+        printer.set_paper(Paper.EMPTY)
+        box.post(MessageKind.AMENDED_ALERT)
+        _until(lambda: len(_items(box)) == 2)
+        box.acknowledge()
+        server.mood = Mood.KIND
+        assert "AMENDED" in server.next()["Subject"]
+
+
 def test_a_mail_server_that_is_down_gets_the_alert_when_it_is_up(
     tmp_path: Path, box: Box, printer: Printer
 ) -> None:
