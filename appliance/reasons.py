@@ -192,6 +192,29 @@ _READING: Final = {
     ),
 }
 
+_MODEL_FAILED: Final = _not_read("The model could not be run on this box.", "模型无法在本机运行。")
+_ANSWER_UNUSABLE: Final = _not_read(
+    "The analysis gave an answer that cannot be used.", "分析结果无法使用。"
+)
+_INSIDE: Final = {
+    "detections-invalid": _ANSWER_UNUSABLE,
+    "inference-garbage": _ANSWER_UNUSABLE,
+    "network-failed": _MODEL_FAILED,
+    "network-input-invalid": _MODEL_FAILED,
+    "network-load-failed": _MODEL_FAILED,
+    "network-shape-open": _MODEL_FAILED,
+    "network-shape-other": _MODEL_FAILED,
+    "reader-image": _MODEL_FAILED,
+    "reader-parameters": _MODEL_FAILED,
+    "runtime-missing": _MODEL_FAILED,
+    "score-invalid": _ANSWER_UNUSABLE,
+    "self-test-failed": _MODEL_FAILED,
+    "stage-value-unknown": _not_read(
+        "This release does not know a step that the study is in.", "本版本无法识别该检查所处步骤。"
+    ),
+}
+"""What only a technician can tell apart; the catalogue of errors does."""
+
 _LIMITS: Final = {
     "age-unknown": _limit(
         "The patient's age is not stated; the model is for a certain age only.",
@@ -221,7 +244,7 @@ _LIMITS: Final = {
 }
 
 REASONS: Final[Mapping[str, Wording]] = MappingProxyType(
-    {**_SCOPE, **_GEOMETRY, **_DECODING, **_READING, **_LIMITS}
+    {**_SCOPE, **_GEOMETRY, **_DECODING, **_READING, **_INSIDE, **_LIMITS}
 )
 """Every code that a `Reason` may carry."""
 
