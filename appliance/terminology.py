@@ -37,7 +37,7 @@ FRACTURE: Final = _sct("72704001", "Fracture")
 ABNORMAL_STRUCTURE: Final = _sct("49755003", "Morphologically Abnormal Structure")
 CT_PROCEDURE: Final = Concept("25045-6", "LN", "CT unspecified body region")
 # CID 100 has a code for radiography only since 2023; validators and viewers may not know it yet.
-FILM_PROCEDURE: Final = _sct("363679005", "Imaging procedure")
+IMAGING_PROCEDURE: Final = _sct("363679005", "Imaging procedure")
 CERTAINTY: Final = Concept("111012", "DCM", "Certainty of Finding")
 PERCENT: Final = Concept("%", "UCUM", "Percent")
 COMMENT: Final = Concept("121106", "DCM", "Comment")

@@ -20,6 +20,7 @@ from tests.simulators.readings import (
     film,
     film_fracture,
     film_request,
+    mixed,
     rib,
 )
 
@@ -62,21 +63,6 @@ def requests() -> dict[str, ResultRequest]:
     }
 
 
-def mixed(first: ResultRequest, second: ResultRequest) -> ResultRequest:
-    """One study with a CT and a film."""
-    return replace(
-        first,
-        study=replace(first.study, series=first.study.series + second.study.series),
-        read=replace(
-            first.read,
-            findings=first.read.findings + second.read.findings,
-            detections=first.read.detections + second.read.detections,
-        ),
-        images={**first.images, **second.images},
-        scopes=first.scopes + second.scopes,
-    )
-
-
 @pytest.fixture(scope="module")
 def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The files of all objects, by name."""
@@ -103,9 +89,10 @@ def test_dciodvfy_reports_no_error(objects: dict[str, Path]) -> None:
 @pytest.mark.skipif(
     shutil.which("DicomSRValidator") is None, reason="Debian package pixelmed-apps missing"
 )
+@pytest.mark.timeout(300)  # three runs of Java, seconds each on a free machine
 def test_pixelmed_reports_no_error(objects: dict[str, Path]) -> None:
-    # It takes seconds for each group: a few groups of both kinds of image stand for all.
-    reports = ["mixed-report-0", "ct-below-threshold-report-0"]
+    # It takes seconds for each file: a few groups of each kind of image stand for all.
+    reports = ["mixed-report-0", "mixed-report-1", "ct-below-threshold-report-0"]
     with ThreadPoolExecutor(2) as pool:
         for name, report in zip(
             reports, pool.map(lambda name: _pixelmed(objects[name]), reports), strict=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 
@@ -173,6 +174,21 @@ def film_request(detections: tuple[tuple[Detection, bool], ...], *films: Film) -
         dict.fromkeys(jobs, detections),
         FILM_MODEL,
         Scope("dr-fracture", (Bone.HAND, Bone.LEG, Bone.HIP, Bone.SHOULDER)),
+    )
+
+
+def mixed(first: ResultRequest, second: ResultRequest) -> ResultRequest:
+    """One study with a CT and a film."""
+    return replace(
+        first,
+        study=replace(first.study, series=first.study.series + second.study.series),
+        read=replace(
+            first.read,
+            findings=first.read.findings + second.read.findings,
+            detections=first.read.detections + second.read.detections,
+        ),
+        images={**first.images, **second.images},
+        scopes=first.scopes + second.scopes,
     )
 
 

@@ -26,6 +26,7 @@ from tests.simulators.readings import (
     film,
     film_fracture,
     film_request,
+    mixed,
     rib,
 )
 
@@ -120,6 +121,19 @@ def test_the_document_says_what_it_is_and_what_it_is_not() -> None:
     assert "Only fractures of ribs." in words(made)
     assert made.SeriesDescription == f"Osteon {CASE} findings"
     assert (made.PreliminaryFlag, made.VerificationFlag) == ("PRELIMINARY", "UNVERIFIED")
+
+
+def test_a_study_with_a_ct_and_a_film_gets_a_report_on_each() -> None:
+    ct = ct_request(((rib(score=0.4), False),))
+    both = mixed(ct, film_request(((film_fracture(), True),)))
+    on_volumes, on_films = (dcmread(io.BytesIO(made.part10)) for made in make_results(both, []))
+    assert "No region above the alert threshold in rib" in words(on_volumes)
+    assert "hand: fracture suspected" in words(on_films)
+    # Numbers are those of the pictures: the urgent one of the film is the first.
+    assert "finding 2" in named(on_volumes, "Tracking Identifier")[0].TextValue
+    assert "finding 1" in named(on_films, "Tracking Identifier")[0].TextValue
+    assert on_volumes.SOPInstanceUID != on_films.SOPInstanceUID
+    assert on_volumes.SeriesInstanceUID == on_films.SeriesInstanceUID
 
 
 def test_without_an_urgent_finding_it_never_says_that_nothing_is_there() -> None:

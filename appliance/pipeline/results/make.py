@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from highdicom.sc import SCImage
-from highdicom.sr import Comprehensive3DSR
+from highdicom.sr import Comprehensive3DSR, ContainerContentItem
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
@@ -16,7 +16,9 @@ from appliance.pipeline.results.request import (
     ResultObject,
     ResultRequest,
     derived_uid,
+    is_volume,
     located,
+    part_of,
 )
 from appliance.pipeline.results.source import header_dataset, instance_dataset, instances_of
 from appliance.pipeline.results.sr import own_coding_scheme, report_content
@@ -36,7 +38,9 @@ _PICTURE_SERIES_NUMBER: Final = 9902
 def make_results(
     request: ResultRequest, pictures: Sequence[NDArray[np.uint8]]
 ) -> tuple[ResultObject, ...]:
-    """The report and one Secondary Capture for each picture.
+    """A report on the volumes, one on the films, and one Secondary Capture for each picture.
+
+    Nearly every study holds only one of the two, and so gets one report.
 
     pictures: RGB, shape (rows, columns, 3), as `picture.draw_pictures` makes them; they hold no
         PHI beyond the case code.
@@ -44,7 +48,7 @@ def make_results(
     back at all is the caller's decision; the report then says so in words, never "normal".
     """
     header = header_dataset(request.attributes)
-    made = [_report(request, header)]
+    made = list(_reports(request, header))
     made += [
         _picture(request, header, number, picture)
         for number, picture in enumerate(pictures, start=1)
@@ -52,14 +56,29 @@ def make_results(
     return tuple(made)
 
 
-def _report(request: ResultRequest, header: Dataset) -> ResultObject:
+def _reports(request: ResultRequest, header: Dataset) -> Iterator[ResultObject]:
+    numbered = tuple(enumerate(located(request.read), start=1))
+    for number, (name, volumes) in enumerate((("volumes", True), ("films", False)), start=1):
+        part = part_of(request, volumes=volumes)
+        if part.read.detections:
+            items = tuple(item for item in numbered if is_volume(item[1].job) is volumes)
+            sop_instance_uid = derived_uid(request.uid_seed, f"report on {name}")
+            yield _report(part, header, report_content(part, items), (sop_instance_uid, number))
+
+
+def _report(
+    request: ResultRequest,
+    header: Dataset,
+    content: ContainerContentItem,
+    instance: tuple[str, int],
+) -> ResultObject:
     report = Comprehensive3DSR(
         evidence=list(_evidence(request, header)),
-        content=report_content(request),
+        content=content,
         series_instance_uid=derived_uid(request.uid_seed, "report series"),
         series_number=_REPORT_SERIES_NUMBER,
-        sop_instance_uid=derived_uid(request.uid_seed, "report"),
-        instance_number=1,
+        sop_instance_uid=instance[0],
+        instance_number=instance[1],
         manufacturer=request.device.manufacturer,
         manufacturer_model_name=request.device.model,
         software_versions=request.device.version,

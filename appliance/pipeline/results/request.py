@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -109,6 +109,19 @@ def _locate(read: Read, finding: Finding, taken: Counter[tuple[Job, Finding]]) -
             taken[job, finding] += 1
             return Located(finding, job, detections.model)
     raise ValueError("a finding that no job of this reading made")
+
+
+def is_volume(job: Job) -> bool:
+    """Whether the job read slices; otherwise it read a film."""
+    return job.slice_increment_mm is not None
+
+
+def part_of(request: ResultRequest, *, volumes: bool) -> ResultRequest:
+    """The request as if the study held only its volumes, or only its films."""
+    detections = tuple(item for item in request.read.detections if is_volume(item.job) is volumes)
+    series = {item.job.series_uid for item in detections}
+    findings = tuple(item for item in request.read.findings if item.series_uid in series)
+    return replace(request, read=replace(request.read, findings=findings, detections=detections))
 
 
 def derived_uid(seed: bytes, label: str) -> str:

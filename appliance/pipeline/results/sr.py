@@ -20,7 +20,7 @@ from appliance.alerts.catalogue import load
 from appliance.domain import FilmRegion, VolumeRegion
 from appliance.imaging import Volume
 from appliance.pipeline.results.geometry import slice_rectangle
-from appliance.pipeline.results.request import Located, ResultRequest, derived_uid, located
+from appliance.pipeline.results.request import Located, ResultRequest, derived_uid, is_volume
 from appliance.pipeline.results.source import instances_of
 from appliance.pipeline.results.statements import conclusion, limits
 
@@ -30,8 +30,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def report_content(request: ResultRequest) -> sr.ContainerContentItem:
-    """The report's content tree, TID 1500 at its root. The language is English."""
+def report_content(
+    request: ResultRequest, items: tuple[tuple[int, Located], ...]
+) -> sr.ContainerContentItem:
+    """The report's content tree, TID 1500 at its root. The language is English.
+
+    items: the request's findings with their numbers in the study. They are all of volumes or all
+        of films: validators take only one of the two kinds of region in a document.
+    """
     root = sr.ContainerContentItem(
         name=codes.DCM.ImagingMeasurementReport, template_id="1500", is_content_continuous=False
     )
@@ -42,9 +48,9 @@ def report_content(request: ResultRequest) -> sr.ContainerContentItem:
         )
     )
     root.ContentSequence.extend(_observer(request))
-    root.ContentSequence.extend(_procedures(request))
+    root.ContentSequence.append(_procedure(request))
     groups = sr.ContentSequence()
-    for number, item in enumerate(located(request.read), start=1):
+    for number, item in items:
         groups.extend(_group(request, number, item))
     if groups:
         measurements = sr.ContainerContentItem(
@@ -76,19 +82,12 @@ def _observer(request: ResultRequest) -> sr.ObservationContext:
     )
 
 
-def _procedures(request: ResultRequest) -> Iterator[sr.CodeContentItem]:
-    volumes = {_is_volume(request, item.job.series_uid) for item in request.read.detections}
-    for is_volume in sorted(volumes, reverse=True):
-        yield sr.CodeContentItem(
-            name=codes.DCM.ProcedureReported,
-            value=_code(terminology.CT_PROCEDURE if is_volume else terminology.FILM_PROCEDURE),
-            relationship_type=RelationshipTypeValues.HAS_CONCEPT_MOD,
-        )
-
-
-def _is_volume(request: ResultRequest, series_uid: str) -> bool:
-    return any(
-        series.uid == series_uid and series.modality == "CT" for series in request.study.series
+def _procedure(request: ResultRequest) -> sr.CodeContentItem:
+    volumes = all(is_volume(item.job) for item in request.read.detections)
+    return sr.CodeContentItem(
+        name=codes.DCM.ProcedureReported,
+        value=_code(terminology.CT_PROCEDURE if volumes else terminology.IMAGING_PROCEDURE),
+        relationship_type=RelationshipTypeValues.HAS_CONCEPT_MOD,
     )
 
 

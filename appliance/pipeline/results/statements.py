@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appliance.pipeline.results.request import is_volume
+
 if TYPE_CHECKING:
     from appliance.alerts.catalogue import Catalogue
     from appliance.domain import Job
@@ -44,7 +46,7 @@ def limits(request: ResultRequest, texts: Catalogue) -> tuple[str, ...]:
 
 def _pack_looked_at(scope: Scope, jobs: list[Job], texts: Catalogue) -> tuple[str, str, str]:
     bones = texts.bones(scope.bones)
-    if jobs[0].slice_increment_mm is None:
+    if not is_volume(jobs[0]):
         span = texts.text("terms.range.film", count=len(jobs))
         return bones, span, texts.text("terms.thickness.film")
     extent = max(len(job.spooled_ids) * (job.slice_increment_mm or 0.0) for job in jobs)
