@@ -303,11 +303,12 @@ def test_one_bad_object_spoils_no_other(spool: Spool) -> None:
         (2, "decoder-memory"),
         (3, "decoder-answer-invalid"),
         (4, "decoder-answer-invalid"),
+        (6, "decoder-answer-invalid"),
     ],
 )
 def test_a_child_that_fails_is_replaced_and_its_object_named(study_id: int, code: str) -> None:
     spool = Spool("tests.simulators.decoding_child", DecodeLimits(2**30, step_s=1.0))
-    ids = spool.put(*[b"x"] * 6)
+    ids = spool.put(*[b"x"] * 7)
     with spool.decoder:
         found = dict(spool.decoder.headers([ids[study_id], ids[5]]))
     assert [why.code for why in found.values() if isinstance(why, Reason)] == [code, "not-dicom"]

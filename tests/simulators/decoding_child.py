@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import asdict
 
 from appliance.childprocess import Message, serve
+from appliance.domain import InstanceHeader, PatientFacts
 from appliance.errors import DecodeError
+from tests.simulators.headers import instance
 
 
 def _answer(request: Message) -> Message:
@@ -21,6 +24,9 @@ def _answer(request: Message) -> Message:
             return Message({"header": {"facts": {"spooled_id": "3; drop"}}})
         case 4:
             return Message({"header": None})
+        case 6:
+            patient = PatientFacts("", "", "", "", "", "", "")
+            return Message({"header": asdict(InstanceHeader(instance(99), patient, "{}"))})
         case 5:
             raise DecodeError("not-dicom")
     return Message({})

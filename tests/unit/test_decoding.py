@@ -118,12 +118,12 @@ def test_unused_high_bits_are_taken_off_and_the_sign_extended(spool: Spool) -> N
     np.testing.assert_array_equal(found.voxels[0], np.maximum(values - 1024, -1024))
 
 
-def test_padding_becomes_air(spool: Spool) -> None:
+def test_padding_and_what_is_thinner_than_air_become_air(spool: Spool) -> None:
     stored = np.full((40, 40), 1000, np.int16)
     stored[:5], stored[5:10] = -2000, 32000
-    slices = ct_series(5, side=40, pixels=lambda _: stored, PixelPaddingValue=-2000)
+    slices = ct_series(5, side=40, pixels=lambda _: stored, PixelPaddingValue=32000)
     found = volume_of(spool, spool.study(slices)).voxels[0]
-    assert (found[0, 0], found[7, 0], found[20, 0]) == (-1024, 30976, -24)
+    assert (found[0, 0], found[7, 0], found[20, 0]) == (-1024, -1024, -24)
 
 
 def test_geometry_of_the_volume(spool: Spool) -> None:
