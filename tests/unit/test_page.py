@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import appliance.pipeline
 from appliance.alerts.catalogue import languages, load
 from appliance.alerts.fonts import FontFile, font_file
 from appliance.alerts.page import PageContent, render_page
@@ -238,3 +239,17 @@ def test_every_term_of_the_domain_has_words(language: str) -> None:
                 assert texts.finding(bone, side, 7, kind)
     assert texts.side(Side.LEFT) in texts.place(Bone.RIB, Side.LEFT, 7)
     assert texts.side(Side.MIDLINE) not in texts.place(Bone.STERNUM, Side.MIDLINE, None)
+
+
+def test_every_reason_of_the_assembler_and_the_gate_has_a_sentence() -> None:
+    pipeline = Path(appliance.pipeline.__file__).parent
+    sources = [pipeline / "gate.py", *(pipeline / "assemble").glob("*.py")]
+    codes = {
+        code
+        for source in sources
+        for code in re.findall(r'Reason\("([a-z-]+)"', source.read_text(encoding="utf-8"))
+    }
+    assert len(codes) > 20
+    texts = load("en").texts
+    for code in sorted(codes):
+        assert f"terms.reason.{code}" in texts or f"terms.note.{code}" in texts, code
