@@ -1,4 +1,4 @@
-"""Every error of the box, in one tree; imports nothing.
+"""Every error of the box, in one tree; imports nothing of the box.
 
 OsteonError
 ├── ConfigError        the site YAML or a secret beside it           (exit 2)
@@ -15,6 +15,8 @@ technician can do; the manual is generated from it, and a test checks that no co
 """
 
 from __future__ import annotations
+
+from pathlib import PurePath
 
 
 class OsteonError(Exception):
@@ -60,3 +62,14 @@ class DeliveryError(OsteonError):
 
 class UsageError(OsteonError):
     """A command was used in a way that cannot work."""
+
+
+def place_of(error: BaseException) -> str:
+    """`Type at file:line` of where it was raised; unlike its text, that quotes no object."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return type(error).__name__
+    file = PurePath(trace.tb_frame.f_code.co_filename).name
+    return f"{type(error).__name__} at {file}:{trace.tb_lineno}"

@@ -31,6 +31,7 @@ FIELDS: Final = frozenset(
         "model",
         "outcome",
         "pid",
+        "place",  # where in our code an error was raised
         "port",
         "reason",
         "revision",

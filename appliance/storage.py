@@ -17,6 +17,7 @@ from appliance.errors import StorageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_DIGITS: Final = "0123456789abcdef"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -88,35 +89,42 @@ class PendingBlob:
         """Bytes to the medium, then the name; returns the name, which is durable."""
         try:
             self.file.close()
-            self.sync()
-            os.close(self._descriptor)
             name = self._staging.name
-            final = self._store / name[:2] / name
+            final = self._store / name[:1] / name
+            # Named before it is synced: one journal commit of the file system then covers both.
             self._staging.rename(final)
+            self._staging = final
+            self.sync()
             fsync_folder(final.parent)
         except OSError as error:
             raise storage_error(error) from error
+        self._close()
         return name
 
     def discard(self) -> None:
         """Leave nothing behind. Closing may fail on a full disk: the bytes go all the same."""
         with suppress(OSError):
             self.file.close()
-        with suppress(OSError):
-            os.close(self._descriptor)
+        self._close()
         with suppress(OSError):
             self._staging.unlink(missing_ok=True)
 
 
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
 class BlobStore:
-    """A folder of sealed files with random names, in 256 subfolders made beforehand."""
+    """A folder of sealed files with random names, in 16 subfolders made beforehand."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._incoming = root / "incoming"
         make_folder(self._incoming)
-        for number in range(256):
-            (root / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
+        for digit in _DIGITS:
+            (root / digit).mkdir(mode=0o700, exist_ok=True)
         fsync_folder(root)
 
     def create(self) -> PendingBlob:
@@ -127,9 +135,9 @@ class BlobStore:
             raise storage_error(error) from error
 
     def _place(self, name: str) -> Path:
-        if len(name) != 32 or not set(name) <= set("0123456789abcdef"):  # noqa: PLR2004
+        if len(name) != 32 or not set(name) <= set(_DIGITS):  # noqa: PLR2004
             raise StorageError("blob-name-invalid")
-        return self._root / name[:2] / name
+        return self._root / name[:1] / name
 
     def open(self, name: str) -> BinaryIO:
         """A committed blob, open for reading."""
@@ -148,7 +156,7 @@ class BlobStore:
 
     def names(self) -> Iterator[str]:
         """All committed blobs."""
-        for folder in sorted(self._root.glob("[0-9a-f][0-9a-f]")):
+        for folder in sorted(self._root.glob("[0-9a-f]")):
             for file in sorted(folder.iterdir()):
                 yield file.name
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from appliance.childprocess import wire
 from appliance.childprocess.confinement import Limits, confine
-from appliance.errors import OsteonError
+from appliance.errors import OsteonError, place_of
 
 Handler = Callable[[wire.Message], wire.Message]
 
@@ -45,7 +44,7 @@ def serve(handler: Handler) -> None:
             _reply(channel, wire.Message({"fault": "memory", "detail": ""}))
             return
         except Exception as error:  # noqa: BLE001 - the process boundary: nothing passes but a name
-            _reply(channel, wire.Message({"fault": "crashed", "detail": _place(error)}))
+            _reply(channel, wire.Message({"fault": "crashed", "detail": place_of(error)}))
             return
 
 
@@ -66,14 +65,3 @@ def _reply(channel: socket.socket, message: wire.Message) -> None:
 
 def _no_limit() -> float | None:
     return None
-
-
-def _place(error: BaseException) -> str:
-    """`Type at file:line` of where it was raised."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return type(error).__name__
-    file = Path(trace.tb_frame.f_code.co_filename).name
-    return f"{type(error).__name__} at {file}:{trace.tb_lineno}"

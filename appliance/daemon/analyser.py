@@ -22,7 +22,7 @@ from appliance.daemon.taking_up import (
     decide,
 )
 from appliance.domain import Reason, StudyKey
-from appliance.errors import OsteonError, StorageError
+from appliance.errors import OsteonError, StorageError, place_of
 from appliance.ledger.intake import IntakeLedger
 from appliance.ledger.work import Ending, Field, Revision, WorkLedger
 from appliance.lifecycle import MOST_ATTEMPTS, StudyState
@@ -165,14 +165,14 @@ class Analyser:
                 return True
 
     def _failed(self, revision: Revision, error: Exception, attempt: int) -> bool:
-        known = isinstance(error, OsteonError)
-        code = error.code if isinstance(error, OsteonError) else type(error).__name__
+        code = error.code if isinstance(error, OsteonError) else "attempts-exhausted"
         journal.fail(
             "stage-failed",
             case=revision.case,
             revision=revision.revision,
             state=revision.state,
             code=code,
+            place=place_of(error),
             attempt=attempt,
         )
         self._forget(revision.study)
@@ -180,8 +180,7 @@ class Analyser:
             self._work.begin_attempt(revision)
         if attempt < MOST_ATTEMPTS:
             return False
-        reason = Reason(code if known else "attempts-exhausted")
-        return self._end(revision, self._give_up(revision, reason))
+        return self._end(revision, self._give_up(revision, Reason(code)))
 
     def _end(self, revision: Revision, ending: Ending) -> bool:
         self._work.report(revision, ending, self._clock.now())

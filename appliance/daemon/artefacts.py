@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -82,7 +81,7 @@ class Artefacts:
             read=read,
             case=task.revision.case,
             images={job: self._workbench.image(bench, study, job) for job in jobs},
-            attributes=json.loads(header.attributes),
+            attributes=header.attributes,
             scopes=tuple(
                 Scope(name, tuple(model.spec.bones), tuple(model.spec.limits))
                 for name, model in self._models.items()

@@ -26,36 +26,47 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "PELVIS": ("PELVI", "BECKEN", "盆", "骶"),
     "LSPINE": ("LSPINE", "L-SPINE", "LUMBAR", "LWS", "腰椎", "腰"),
     "SHOULDER": ("SHOULDER", "CLAVIC", "SCAPULA", "SCHULTER", "HOMBRO", "肩", "锁骨"),
-    "ARM": ("HUMER", "UPPER ARM", "UPPERARM", "OBERARM", "肱骨", "上臂"),
+    "ARM": ("ARM", "HUMER", "UPPER ARM", "UPPERARM", "OBERARM", "肱骨", "上臂"),
     "ELBOW": ("ELBOW", "ELLBOGEN", "CODO", "肘"),
     "FOREARM": ("FOREARM", "RADIUS", "ULNA", "UNTERARM", "ANTEBRAZO", "前臂", "尺桡"),
     "WRIST": ("WRIST", "CARPAL", "CARPUS", "HANDGELENK", "MUÑECA", "腕"),
     "HAND": ("HAND", "FINGER", "THUMB", "MANO", "DAUMEN", "手部", "左手", "右手", "双手",
              "手指", "拇指"),
     "HIP": ("HIP", "HUFT", "HÜFT", "CADERA", "髋", "髖"),
-    "LEG": ("FEMUR", "THIGH", "TIBIA", "FIBULA", "LOWER LEG", "LOWERLEG", "UNTERSCHENKEL",
-            "OBERSCHENKEL", "PIERNA", "股骨", "胫", "腓", "小腿", "大腿"),
+    "LEG": ("LEG", "LEGS", "FEMUR", "THIGH", "TIBIA", "FIBULA", "LOWERLEG",
+            "UNTERSCHENKEL", "OBERSCHENKEL", "PIERNA", "股骨", "胫", "腓", "小腿", "大腿"),
     "KNEE": ("KNEE", "PATELLA", "KNIE", "RODILLA", "膝", "髌"),
     "ANKLE": ("ANKLE", "SPRUNGGELENK", "OSG", "TOBILLO", "踝"),
     "FOOT": ("FOOT", "TOE", "CALCAN", "HEEL", "FUSS", "FUẞ", "PIE", "足", "趾", "跟骨"),
 }  # fmt: skip
 _WHOLE_WORDS: Final = frozenset(
-    {"RIB", "RIBS", "HIP", "TOE", "PIE", "HAND", "MANO", "CODO", "HEEL", "OSG", "HWS", "LWS"}
+    {
+        "RIB",
+        "RIBS",
+        "HIP",
+        "TOE",
+        "PIE",
+        "HAND",
+        "MANO",
+        "CODO",
+        "HEEL",
+        "OSG",
+        "HWS",
+        "LWS",
+        "LEG",
+        "LEGS",
+        "ARM",
+    }
 )
 """Words that are too short to be looked for inside others."""
 _ANYWHERE: Final = frozenset({"CHEST", "THORA", "TORAX", "ABDOM", "PELVI"})
 """Words that compounds such as CHESTABDPELVIS hold inside."""
 _WHOLE_BODY: Final = ("WHOLEBODY", "WHOLE BODY", "POLYTRAUMA", "TRUNK", "TORSO", "全身")
 _WHOLE_BODY_PARTS: Final = frozenset({"CHEST", "ABDOMEN", "PELVIS"})
-_CONTAINED: Final[dict[str, frozenset[str]]] = {
-    "THORAX": frozenset({"CHEST"}),
-    "CHEST": frozenset({"CHEST"}),
-    "LUNG": frozenset({"CHEST"}),
-    "EXTREMITY": frozenset(
-        {"SHOULDER", "ARM", "ELBOW", "FOREARM", "WRIST", "HAND", "HIP", "LEG", "KNEE", "ANKLE",
-         "FOOT"}
-    ),
-}  # fmt: skip
+_LIMB: Final = ("EXTREM", "LIMB", "四肢", "上肢", "下肢")
+_LIMB_PARTS: Final = frozenset(
+    {"SHOULDER", "ARM", "ELBOW", "FOREARM", "WRIST", "HAND", "HIP", "LEG", "KNEE", "ANKLE", "FOOT"}
+)
 
 
 def _pattern(word: str) -> str:
@@ -75,6 +86,8 @@ def named_parts(text: str) -> frozenset[str]:
     found = {part for part, pattern in _PATTERNS.items() if pattern.search(text)}
     if any(word in text for word in _WHOLE_BODY):
         found |= _WHOLE_BODY_PARTS
+    if not found and any(word in text for word in _LIMB):
+        found |= _LIMB_PARTS
     return frozenset(found)
 
 
@@ -86,8 +99,5 @@ def parts_of(facts: InstanceFacts) -> frozenset[str]:
 
 def accepted_parts(body_parts: tuple[str, ...]) -> frozenset[str]:
     """The parts that a pack's list of Body Part Examined values stands for."""
-    parts: set[str] = set()
-    for value in body_parts:
-        name = value.upper()
-        parts |= _CONTAINED.get(name, frozenset()) or named_parts(name) or {name}
-    return frozenset(parts)
+    names = [value.upper() for value in body_parts]
+    return frozenset().union(*(named_parts(name) or {name} for name in names))

@@ -1,4 +1,4 @@
-"""A whole Osteon as `osteon run` starts it, on free ports of loopback, with its own state folder."""
+"""A whole Osteon as `osteon run` starts it, on free ports of loopback, with a state folder."""
 
 from __future__ import annotations
 
