@@ -30,7 +30,7 @@ from appliance.inference.steps.film_input import letterbox
 from models.training.dr import augmentation, films
 from models.training.dr.network import SIDE, FilmNetwork
 
-_CALIBRATION = 160
+_CALIBRATION = 96
 _SEED = 11
 
 

@@ -13,7 +13,7 @@ from appliance.domain import Detection, FilmRegion
 Interval = tuple[float, float, float]
 """The figure, and the ends of its 95 % interval."""
 
-_ROUNDS = 1000
+_ROUNDS = 500
 _SEED = 5
 
 

@@ -1,7 +1,8 @@
 """Write the pack's golden cases: films of `val`, and what the network says of them here.
 
-    python -m models.training.dr.golden --data FRACATLAS --pack models/dr-fracture \
-        fractured-hand=IMG0000123.jpg ...
+python -m models.training.dr.golden --data FRACATLAS --pack FOLDER fractured-hand=IMG1.jpg ...
+
+Each NAME=IMAGE becomes `golden/NAME.npz` and `golden/NAME.json`.
 """
 
 from __future__ import annotations

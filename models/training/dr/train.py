@@ -3,7 +3,7 @@
     python -m models.training.dr.train --data FRACATLAS --work FOLDER --stage upper
     python -m models.training.dr.train --data FRACATLAS --work FOLDER --stage whole
 
-`upper` keeps the first blocks as ImageNet made them, `whole` then trains nearly all. Every batch
+`upper` keeps the first blocks as ImageNet made them, `whole` then trains most. Every batch
 holds fractured films, intact ones, and intact ones in which shafts were broken; each example is
 made from (seed, step, place in the batch), so a run that was cut goes on as if it had not been.
 """
@@ -46,7 +46,7 @@ class Stage:
 
 STAGES = {
     "upper": Stage(steps=220, rate=1.2e-3, fractured=4, broken=3, frozen=5),
-    "whole": Stage(steps=120, rate=4e-4, fractured=4, broken=3, frozen=2, after="upper"),
+    "whole": Stage(steps=100, rate=5e-4, fractured=4, broken=3, frozen=3, after="upper"),
 }
 BATCH = 12
 SEED = 20261121
