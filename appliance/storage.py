@@ -109,7 +109,6 @@ class PendingBlob:
         with suppress(OSError):
             self._staging.unlink(missing_ok=True)
 
-
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:

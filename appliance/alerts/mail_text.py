@@ -60,7 +60,7 @@ def local_time(moment: float) -> str:
         local = datetime.fromtimestamp(moment, UTC).astimezone()
     except (OverflowError, ValueError, OSError):
         return "-"
-    return local.strftime("%Y-%m-%d %H:%M:%S UTC%z")
+    return local.isoformat(sep=" ", timespec="seconds")
 
 
 def _lines(summary: AlertSummary, texts: Catalogue) -> Iterator[str]:

@@ -68,13 +68,14 @@ def table(*columns: str) -> Table:
 def complain(error: OsteonError) -> None:
     """Say on standard error what happened, what it means and what to do."""
     console = Console(stderr=True, highlight=False)
-    console.print(Text.assemble(("error: ", "bold red"), str(error)))
+    # Never wrapped: a place such as `site.yaml:12:3` must stay whole for editors and for grep.
+    console.print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
     for fault in _faults(error):
-        console.print(Text(f"  {fault}"))
+        console.print(Text(f"  {fault}"), soft_wrap=True)
     explanation = CATALOGUE.get(error.code)
     if explanation is not None:
-        console.print(Text.assemble(("  meaning: ", "bold"), explanation.meaning))
-        console.print(Text.assemble(("  to do:   ", "bold"), explanation.hint))
+        console.print(Text.assemble(("  meaning: ", "bold"), explanation.meaning), soft_wrap=True)
+        console.print(Text.assemble(("  to do:   ", "bold"), explanation.hint), soft_wrap=True)
 
 
 def _faults(error: OsteonError) -> Sequence[object]:

@@ -39,7 +39,8 @@ def run(config: Path) -> None:
     journal.to_standard_error("osteon")
     screen().print(
         f"Osteon for {site.site.name}: AE title {site.dicom.ae_title}, port {site.dicom.port}."
-        " Investigational, not for diagnosis. Ctrl-C ends it."
+        " Investigational, not for diagnosis. Ctrl-C ends it.",
+        soft_wrap=True,
     )
     Supervisor(config, SystemClock()).run(stop)
 

@@ -98,21 +98,19 @@ def patience(site: Site) -> Patience:
 
 
 def urgency_table(site: Site) -> UrgencyTable:
-    """The site's rules, ended by "not urgent"; the built-in table where it has none."""
-    if not site.urgency:
-        return DEFAULT_TABLE
-    rules = [_rule(number, rule) for number, rule in enumerate(site.urgency, start=1)]
-    return UrgencyTable((*rules, Rule("otherwise", urgent=False)))
+    """The built-in table with the site's lines in it."""
+    return DEFAULT_TABLE.with_site_rules(_rule(line) for line in site.urgency)
 
 
-def _rule(number: int, rule: UrgencyRule) -> Rule:
+def _rule(line: UrgencyRule) -> Rule:
+    level = Threshold(line.level)
     return Rule(
-        name=f"site-rule-{number}",
-        urgent=rule.urgent,
-        bones=frozenset(rule.bones),
-        types=frozenset(rule.types),
-        score_at_least=Threshold.ALERT if rule.minimum_score is None else rule.minimum_score,
-        count_at_least=rule.minimum_count,
+        name=line.name,
+        urgent=line.urgent,
+        bones=frozenset(line.bones),
+        types=frozenset(line.types),
+        score_at_least=level if line.minimum_score is None else line.minimum_score,
+        count_at_least=line.minimum_count,
     )
 
 

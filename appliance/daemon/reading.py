@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from appliance.daemon.analyser import Step, Task
 from appliance.daemon.models import Model
@@ -18,12 +19,18 @@ from appliance.domain import (
     Refused,
     Study,
 )
-from appliance.errors import AnalysisError
+from appliance.errors import AnalysisError, DecodeError
 from appliance.ledger.intake import IntakeLedger
 from appliance.ledger.work import Field, WorkLedger
 from appliance.lifecycle import StudyState
 from appliance.pipeline import gate
 from appliance.pipeline.alert import UrgencyTable, decide, reported
+from appliance.pipeline.findings import named_by_tags
+
+_WORTH_ANOTHER_TRY: Final = frozenset(
+    {"decoder-crashed", "inference-crashed", "inference-garbage", "inference-memory"}
+)
+"""Anything else would only fail again, and a person waits to be told."""
 
 FellBack = Callable[[str, str], None]
 """Told of a pack that runs on another device than it was asked to: its name and the device."""
@@ -78,7 +85,10 @@ class Reading:
         self._fell_back = fell_back
 
     def __call__(self, task: Task) -> Step:
-        """`Read`, `NotRead` or `OutOfScope`. Raises AnalysisError, DecodeError, StorageError."""
+        """`Read`, `NotRead` or `OutOfScope`.
+
+        Raises StorageError, and AnalysisError or DecodeError while another try may help.
+        """
         decision = self._work.value(task.revision, StudyState.GATED, task.seal)
         match decision:
             case OutOfScope(reason):
@@ -86,9 +96,17 @@ class Reading:
             case Refused(reason):
                 return Step(NotRead(reason), {"reason": reason.code})
             case Admitted(jobs):
-                return self._read(task, jobs)
+                return self._read_or_say_why(task, jobs)
             case _:
                 raise AnalysisError("stage-value-unknown", type(decision).__name__)
+
+    def _read_or_say_why(self, task: Task, jobs: tuple[Job, ...]) -> Step:
+        try:
+            return self._read(task, jobs)
+        except (AnalysisError, DecodeError) as error:
+            if error.code in _WORTH_ANOTHER_TRY and not task.is_last_attempt:
+                raise
+            return Step(NotRead(Reason(error.code, error.detail)), {"reason": error.code})
 
     def _read(self, task: Task, jobs: tuple[Job, ...]) -> Step:
         study = self._work.value(task.revision, StudyState.COMPLETE, task.seal)
@@ -115,6 +133,10 @@ class Reading:
         items, execution = model.host.read(image, self._deadline_s)
         if execution.fell_back:
             self._fell_back(job.pack, execution.device)
+        if model.spec.image == "film":
+            shown = (facts for series in study.series for facts in series.instances)
+            film = next(facts for facts in shown if facts.spooled_id == job.spooled_ids[0])
+            items = tuple(named_by_tags(item, film) for item in items)
         return Detections(job, model.identity, execution, items)
 
 

@@ -8,6 +8,7 @@ import threading
 from contextlib import ExitStack
 from functools import partial
 from ipaddress import ip_network
+from typing import Final
 
 from appliance import journal
 from appliance.clock import Clock
@@ -19,7 +20,8 @@ from appliance.ledger.intake import IntakeLedger
 from appliance.pipeline.receive import Endpoint, Limits, Peer, Receiver, ReceiverSettings
 from appliance.storage import BlobStore, free_bytes
 
-_BACKLOG = 128
+_BACKLOG: Final = 128
+_LOOK_SECONDS: Final = 1.0
 
 
 def receive(site: Site, stop: threading.Event, clock: Clock) -> None:
@@ -46,7 +48,10 @@ def receive(site: Site, stop: threading.Event, clock: Clock) -> None:
         stack.callback(receiver.stop)
         for endpoint in endpoints:
             journal.event("listening", port=endpoint.socket.getsockname()[1])
-        stop.wait()
+        while not clock.wait(stop, _LOOK_SECONDS):
+            if receiver.failure is not None:
+                # Nothing can be acknowledged any more: a new process may find the disk mended.
+                raise receiver.failure
 
 
 def settings(site: Site) -> ReceiverSettings:

@@ -75,6 +75,7 @@ DEFAULT_TABLE: Final = UrgencyTable(
             "several-ribs",
             urgent=True,
             bones=frozenset({Bone.RIB}),
+            score_at_least=Threshold.ALERT,
             count_at_least=3,
         ),
         Rule(
@@ -99,9 +100,8 @@ DEFAULT_TABLE: Final = UrgencyTable(
         Rule("otherwise", urgent=False),
     )
 )
-"""What a site has that says nothing in its YAML: three ribs at the reporting threshold; anything
-displaced, any spine or hip, or any other fracture at the pack's alert threshold, except buckled
-ribs, which are urgent only in number."""
+"""What a site has that says nothing in its YAML: any fracture at the pack's alert threshold, except
+buckled ribs, which are urgent only from three on."""
 
 
 @dataclass(frozen=True, slots=True)

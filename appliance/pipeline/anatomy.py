@@ -92,9 +92,13 @@ def named_parts(text: str) -> frozenset[str]:
 
 
 def parts_of(facts: InstanceFacts) -> frozenset[str]:
-    """What the image says that it shows; what its study says only where it says nothing itself."""
-    own = f"{facts.body_part} | {facts.series_description} | {facts.protocol_name}"
-    return named_parts(own) or named_parts(facts.study_description)
+    """What the image says that it shows, made more exact by what its study says.
+
+    Where the two contradict each other the image counts; where it says nothing, the study does.
+    """
+    own = named_parts(f"{facts.body_part} | {facts.series_description} | {facts.protocol_name}")
+    of_study = named_parts(facts.study_description)
+    return own & of_study or own or of_study
 
 
 def accepted_parts(body_parts: tuple[str, ...]) -> frozenset[str]:

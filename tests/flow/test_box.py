@@ -69,7 +69,7 @@ def test_the_same_bytes_again_change_nothing_and_a_graver_film_amends(site: Hosp
     site.ended(case)
     site.delivered(case)
     site.send(first)
-    second = spot_pack.film((180, 180), StudyInstanceUID=first.StudyInstanceUID)
+    second = spot_pack.film((200, 60), StudyInstanceUID=first.StudyInstanceUID)
     site.send(second)
     assert site.ended(case, 2).outcome is Outcome.ALERT
     site.delivered(case)
