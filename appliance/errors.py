@@ -8,7 +8,8 @@ OsteonError
 ├── AnalysisError      a reading that did not finish
 ├── PackError          a model pack that may not be loaded
 ├── DeliveryError      a message, page or object that did not get out
-└── UsageError         a command used in a way that cannot work      (exit 2)
+├── UsageError         a command used in a way that cannot work      (exit 2)
+└── Notice             told to a technician, never raised: work goes on
 
 Each has a stable code (kebab-case). `CATALOGUE` holds, for each code, what it means and what the
 technician can do; the manual is generated from it, and a test checks that no code is missing.
@@ -62,6 +63,10 @@ class DeliveryError(OsteonError):
 
 class UsageError(OsteonError):
     """A command was used in a way that cannot work."""
+
+
+class Notice(OsteonError):  # noqa: N818 - never raised: it is told
+    """Work goes on, and a technician should look at something before it stops."""
 
 
 def place_of(error: BaseException) -> str:

@@ -25,7 +25,7 @@ from appliance.lifecycle import StudyState
 from appliance.pipeline.alert import DEFAULT_TABLE, Rule, Threshold, UrgencyTable
 from appliance.pipeline.assemble.completeness import Patience
 from appliance.pipeline.decode import DecodeLimits
-from appliance.storage import BlobStore
+from appliance.storage import BlobStore, free_bytes
 
 
 def analyse(site: Site, stop: threading.Event, clock: Clock) -> None:
@@ -72,6 +72,9 @@ def analyse(site: Site, stop: threading.Event, clock: Clock) -> None:
             collecting.forget(study)
             workbench.forget(study)
 
+        def look_round() -> None:
+            technical.disk(free_bytes(state.root), site.dicom.limits.keep_free_mib << 20)
+
         analyser = Analyser(
             intake=intake,
             work=work,
@@ -84,6 +87,7 @@ def analyse(site: Site, stop: threading.Event, clock: Clock) -> None:
             },
             give_up=reporting.give_up,
             forget=forget,
+            look_round=look_round,
             clock=clock,
         )
         warm_up(models, technical.pack_down)

@@ -29,6 +29,7 @@ from appliance.lifecycle import MOST_ATTEMPTS, StudyState
 from appliance.sealing import MasterKey, StudySeal
 
 _POLL_SECONDS: Final = 0.1
+_LOOK_ROUND_SECONDS: Final = 60.0
 _NEAREST_THE_END_FIRST: Final = (StudyState.ANALYSED, StudyState.GATED, StudyState.COMPLETE)
 
 
@@ -73,6 +74,7 @@ class Analyser:
         stages: Mapping[StudyState, Stage],
         give_up: GiveUp,
         forget: Callable[[StudyKey], None],
+        look_round: Callable[[], None],
         clock: Clock,
     ) -> None:
         self._intake = intake
@@ -81,13 +83,19 @@ class Analyser:
         self._stages = stages
         self._give_up = give_up
         self._forget = forget
+        self._look_round = look_round
         self._clock = clock
         self._seen = 0
         self._waiting: set[StudyKey] = set()
 
     def run(self, stop: threading.Event) -> None:
         """Work until asked to stop; a stage under way is finished first."""
+        looked_at = -_LOOK_ROUND_SECONDS
         while not stop.is_set():
+            now = self._clock.monotonic()
+            if now - looked_at >= _LOOK_ROUND_SECONDS:
+                looked_at = now
+                self._look_round()
             if not self.turn():
                 self._clock.wait(stop, _POLL_SECONDS)
 

@@ -10,7 +10,7 @@ from appliance import journal
 from appliance.clock import Clock
 from appliance.config.schema import PackUse, Site
 from appliance.domain import ModelIdentity
-from appliance.errors import AnalysisError, PackError
+from appliance.errors import AnalysisError, OsteonError, PackError
 from appliance.inference.host import InferenceHost
 from appliance.inference.manifest import Trust
 from appliance.inference.pack import Pack
@@ -19,8 +19,8 @@ from appliance.inference.package import open_pack
 from appliance.inference.starting import HostSettings
 from appliance.pipeline.alert import OperatingPoint
 
-Unusable = Callable[[str, str], None]
-"""Told of a pack that cannot be used: its name and the error's code."""
+Unusable = Callable[[str, OsteonError], None]
+"""Told of a pack that cannot be used, by its name, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def load_models(site: Site, clock: Clock, unusable: Unusable) -> Mapping[str, Mo
             pack = open_pack(folder / use.name, trust)
         except PackError as error:
             journal.fail("pack-refused", model=use.name, code=error.code)
-            unusable(use.name, error.code)
+            unusable(use.name, error)
         else:
             models[use.name] = _model(pack, use, clock)
     return models
@@ -63,7 +63,7 @@ def warm_up(models: Mapping[str, Model], unusable: Unusable) -> None:
             model.host.warm_up()
         except AnalysisError as error:
             journal.fail("pack-down", model=name, code=error.code)
-            unusable(name, error.code)
+            unusable(name, error)
 
 
 def _model(pack: Pack, use: PackUse, clock: Clock) -> Model:

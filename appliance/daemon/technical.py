@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from appliance.clock import Clock
 from appliance.domain import AlertSummary, CaseCode, MessageKind, Reason
+from appliance.errors import Notice, OsteonError
 from appliance.ledger.work import WorkLedger
 
 
@@ -14,27 +15,37 @@ class TechnicalMessages:
         self._work = work
         self._site = site
         self._clock = clock
-        self._told: set[Reason] = set()
+        self._told: set[str] = set()
         self.unusable: set[str] = set()
         """Packs that the site wants and that could not be verified."""
 
-    def pack_unusable(self, pack: str, code: str) -> None:
+    def pack_unusable(self, pack: str, error: OsteonError) -> None:
         """A pack could not be verified: none of its studies will be analysed."""
         self.unusable.add(pack)
-        self._tell(Reason(code, pack))
+        self.pack_down(pack, error)
 
-    def pack_down(self, pack: str, code: str) -> None:
+    def pack_down(self, pack: str, error: OsteonError) -> None:
         """A verified pack does not run on this box at present."""
-        self._tell(Reason(code, pack))
+        self._tell(error.code, pack)
 
     def fell_back(self, pack: str, device: str) -> None:
         """A pack runs on another device than it was asked to: slower, and worth a look."""
-        self._tell(Reason("device-fell-back", f"{pack} on {device}"))
+        notice = Notice("device-fell-back", f"{pack} on {device}")
+        self._tell(notice.code, notice.detail)
 
-    def _tell(self, reason: Reason) -> None:
-        if reason in self._told:
+    def disk(self, free: int, reserve: int) -> None:
+        """The receiver turns images away at the reserve: say so while there is room."""
+        notice = Notice("disk-nearly-full", f"{free >> 20} MiB free")
+        if free < 2 * reserve:
+            self._tell(notice.code, notice.detail, once=notice.code)
+        else:
+            self._told.discard(notice.code)
+
+    def _tell(self, code: str, detail: str, once: str = "") -> None:
+        key = once or f"{code} {detail}"
+        if key in self._told:
             return
-        self._told.add(reason)
+        self._told.add(key)
         now = self._clock.now()
         summary = AlertSummary(
             case=CaseCode(""),
@@ -42,6 +53,6 @@ class TechnicalMessages:
             site=self._site,
             arrived_at=now,
             decided_at=now,
-            reason=reason,
+            reason=Reason(code, detail),
         )
         self._work.post_technical(summary, now)

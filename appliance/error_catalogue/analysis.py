@@ -12,6 +12,10 @@ ANALYSIS: Final = {
         "not analysed.",
         "Send the log to the maker: the pack or its reader is wrong.",
     ),
+    "device-fell-back": Explanation(
+        "A model runs on the processor, since the device that it should run on does not serve.",
+        "Check the device and its driver; until then readings are slower, and go on.",
+    ),
     "film-blank": Explanation(
         "A radiograph shows nothing, or the same everywhere.",
         "Look at it at the modality: the exposure or the transfer failed.",

@@ -20,6 +20,10 @@ STORAGE: Final = {
         "The disk of the state folder is full; new objects are turned away until there is room.",
         "Free room on that disk. Modalities send again what was not acknowledged.",
     ),
+    "disk-nearly-full": Explanation(
+        "The disk of the state folder is nearly full; soon new objects will be turned away.",
+        "Free room on that disk, or lower `dicom.limits.keep_free_mib` if it is set too high.",
+    ),
     "keyset-changed": Explanation(
         "A study's key in the ledger is not the one that its images were sealed with.",
         "The ledger was damaged or altered: stop Osteon, check the disk and tell the maker.",

@@ -55,6 +55,7 @@ class Box:
             stages=self.stages,
             give_up=lambda _, reason: Ending(Outcome.NOT_ANALYSED, reason.code),
             forget=self.forgotten.append,
+            look_round=lambda: None,
             clock=SystemClock(),
         )
 
