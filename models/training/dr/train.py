@@ -1,11 +1,11 @@
 """Train the film network: seeded, resumable, in stages that each go on from the last.
 
     python -m models.training.dr.train --data FRACATLAS --work FOLDER --stage upper
-    python -m models.training.dr.train --data FRACATLAS --work FOLDER --stage whole
+    python -m models.training.dr.train --data FRACATLAS --work FOLDER --stage further
 
-`upper` keeps the first blocks as ImageNet made them, `whole` then trains most. Every batch
-holds fractured films, intact ones, and intact ones in which shafts were broken; each example is
-made from (seed, step, place in the batch), so a run that was cut goes on as if it had not been.
+Both keep the first blocks as ImageNet made them, up to stride 8. A batch holds fractured films,
+intact ones, and intact ones in which shafts were broken. Each example is made from (seed, step,
+place in the batch), so a run that was cut goes on as if it had not been.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Stage:
 
 STAGES = {
     "upper": Stage(steps=220, rate=1.2e-3, fractured=4, broken=3, frozen=5),
-    "whole": Stage(steps=100, rate=5e-4, fractured=4, broken=3, frozen=3, after="upper"),
+    "further": Stage(steps=75, rate=8e-4, fractured=4, broken=3, frozen=5, after="upper"),
 }
 BATCH = 12
 SEED = 20261121
