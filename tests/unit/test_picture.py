@@ -68,11 +68,14 @@ def test_a_picture_for_each_of_the_three_gravest_findings() -> None:
     assert all(picture.dtype == np.uint8 for picture in pictures)
 
 
-def test_without_an_urgent_finding_one_picture_and_without_any_none() -> None:
+def test_without_an_urgent_finding_there_is_one_picture_and_without_any_an_unmarked_one() -> None:
     pictures = draw_pictures(ct_request(((rib(), False), (rib(3), False))))
     assert len(pictures) == 1
     assert inside(coloured(pictures[0], OTHER), AXIAL).size
-    assert draw_pictures(ct_request(())) == ()
+    (unmarked,) = draw_pictures(ct_request(()))
+    assert inside(np.argwhere(unmarked.max(axis=2) > 0), AXIAL).size
+    for colour in (OTHER, URGENT):
+        assert not inside(coloured(unmarked, colour), AXIAL).size
 
 
 def test_nothing_about_the_patient_reaches_a_picture() -> None:

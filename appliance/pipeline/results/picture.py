@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 from appliance.alerts.catalogue import Catalogue, load
 from appliance.imaging import Film, Volume
 from appliance.pipeline.results.drawing import FAINT, OTHER, TEXT, URGENT, Area, Canvas
-from appliance.pipeline.results.picture_ct import VolumePictures
-from appliance.pipeline.results.picture_film import draw_film
+from appliance.pipeline.results.picture_ct import VolumePictures, draw_skeleton
+from appliance.pipeline.results.picture_film import draw_film, film_view
 from appliance.pipeline.results.request import Located, ResultRequest, located
+from appliance.pipeline.results.statements import conclusion
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,15 +29,18 @@ _MOST_PICTURES: Final = 3
 _MOST_LINES: Final = 6
 _LIST: Final = Area(20, 792, 1400, 150)
 _LINE: Final = 30
+_WHOLE: Final = Area(20, 76, 1400, 700)
 
 Numbered = tuple[int, Located]
 
 
 def draw_pictures(request: ResultRequest) -> tuple[NDArray[np.uint8], ...]:
-    """The pictures of a reading, gravest finding first; none where there is no finding.
+    """The pictures of a reading, gravest finding first; without a finding one of what was read.
 
     Returns RGB arrays of shape (950, 1440, 3).
     """
+    if not request.read.findings:
+        return (_draw_unmarked(request),)
     items = tuple(enumerate(located(request.read), start=1))
     urgent = tuple(number for number, item in items if item.finding.urgent)
     volumes: dict[Job, VolumePictures] = {}
@@ -63,18 +67,31 @@ def _draw(
             volumes[job].draw(canvas, shown, texts)
         case Film() as film:
             draw_film(canvas, film, same_image, shown, texts)
-    _frame(canvas, request, texts, shown, len(items))
+    heading = texts.text("picture.finding-of", index=shown, count=len(items))
+    _frame(canvas, request, texts, heading)
     _list(canvas, texts, items, shown)
     return canvas.pixels()
 
 
-def _frame(
-    canvas: Canvas, request: ResultRequest, texts: Catalogue, shown: int, count: int
-) -> None:
+def _draw_unmarked(request: ResultRequest) -> NDArray[np.uint8]:
+    """What the first job read, and in words that nothing in it is above the threshold."""
+    texts = load(request.language)
+    canvas = Canvas(WIDTH, HEIGHT)
+    match request.images[request.read.detections[0].job]:
+        case Volume() as volume:
+            draw_skeleton(canvas, volume, _WHOLE, texts)
+        case Film() as film:
+            aspect = film.spacing_mm[0] / film.spacing_mm[1] if film.spacing_mm else 1.0
+            canvas.view(film_view(film), aspect, _WHOLE)
+    _frame(canvas, request, texts, texts.text("terms.outcome.no-region-above-threshold"))
+    canvas.fitting_text(_LIST, conclusion(request, texts), 26)
+    return canvas.pixels()
+
+
+def _frame(canvas: Canvas, request: ResultRequest, texts: Catalogue, heading: str) -> None:
     canvas.text((20, 18), texts.text("picture.title", case=request.case), 40)
     disclaimer = texts.text("terms.disclaimer")
     canvas.text((WIDTH - 20, 24), disclaimer, 30, URGENT, anchor="rt")
-    heading = texts.text("picture.finding-of", index=shown, count=count)
     canvas.text((WIDTH // 2, 26), heading, 26, FAINT, anchor="mt")
 
 

@@ -53,6 +53,16 @@ class _Mark:
     colour: Colour
 
 
+def draw_skeleton(canvas: Canvas, volume: Volume, area: Area, texts: Catalogue) -> None:
+    """Draw the bones of a volume from the front, with nothing marked."""
+    slice_mm, _, column_mm = volume.spacing_mm
+    view = _skeleton(volume, turn_of(volume))
+    left, _, right, _ = _extent(view)
+    canvas.view(view, slice_mm / column_mm, area, (left, 0.0, right, float(view.shape[0])))
+    canvas.letters(area, ("R", "L", "H", "F"))
+    canvas.text((area.left + 10, area.bottom - 10), texts.text("picture.overview"), 20, anchor="lb")
+
+
 class VolumePictures:
     """The pictures of one volume; what they share is made once."""
 
@@ -61,9 +71,7 @@ class VolumePictures:
         self._volume = volume
         self._turn = turn_of(volume)
         self._marks = {number: _mark(volume, self._turn, number, item) for number, item in items}
-        # The densest voxel along each line from front to back: the skeleton, seen from the front.
-        densest = grey(volume.voxels.max(axis=1), *_OVERVIEW_WINDOW)
-        self._overview = show_coronal(densest, self._turn)
+        self._overview = _skeleton(volume, self._turn)
 
     def draw(self, canvas: Canvas, shown: int, texts: Catalogue) -> None:
         """Draw the finding with the number `shown`, and where the others lie."""
@@ -123,6 +131,11 @@ class VolumePictures:
         canvas.letters(OVERVIEW, ("R", "L", "H", "F"))
         title = texts.text("picture.overview")
         canvas.text((OVERVIEW.left + 10, OVERVIEW.bottom - 10), title, 20, anchor="lb")
+
+
+def _skeleton(volume: Volume, turn: Turn) -> NDArray[np.uint8]:
+    """The densest voxel along each line from front to back: the bones, seen from the front."""
+    return show_coronal(grey(volume.voxels.max(axis=1), *_OVERVIEW_WINDOW), turn)
 
 
 def _extent(view: NDArray[np.uint8]) -> tuple[float, float, float, float]:
