@@ -10,16 +10,14 @@ import numpy as np
 
 from appliance.imaging import Volume
 from models.training.data.dicom_series import write_series
-from models.training.data.volumes import lidc_volume
+from models.training.simulation.chest_case import chest_case
 from tests.bench.memory import watched
 from tests.bench.receiving import Figure
-from tests.demo.cast import broken_chest, cast
+from tests.demo.cast import cast
 from tests.demo.downloads import real_images
 from tests.simulators.box import Box, Surroundings, running_box
 from tests.simulators.mail import MailServer, mail_server
 from tests.simulators.modality import dcmtk
-
-_RUNS = 3
 
 
 def measure(folder: Path) -> Iterator[Figure]:
@@ -27,7 +25,6 @@ def measure(folder: Path) -> Iterator[Figure]:
     images = real_images()
     performers = list(cast(images, folder / "studies"))
     broken_ct, broken_film = performers[0], performers[2]
-    volume = broken_chest(lidc_volume(images.lidc), images.lidc)
     with mail_server(folder) as mail, running_box(folder, Surroundings(mail)) as box:
         for title, performer, limit in (
             ("CT of 133 slices", broken_ct, "≤ 15 s"),
@@ -36,7 +33,11 @@ def measure(folder: Path) -> Iterator[Figure]:
             seconds = _latency(box, mail, performer.files, performer.calling_ae)
             yield f"{title}: last C-STORE response → mail accepted", f"{seconds:.1f} s", limit
         thin = write_series(
-            _thousand_slices(volume), folder / "thin", patient_name="Bench", patient_id="B", seed=9
+            _thousand_slices(chest_case(images.lidc).fractured),
+            folder / "thin",
+            patient_name="Bench",
+            patient_id="B",
+            seed=9,
         )
         with watched(box.role_pid("analyse")) as peak:
             seconds = _latency(box, mail, tuple(thin), "CT1")

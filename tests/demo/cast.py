@@ -6,23 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
-from appliance.domain import FractureType, Outcome, Side
+from appliance.domain import Outcome
 from appliance.imaging import Volume
-from models.training.data.ct_scans import HELD_OUT_RIB
 from models.training.data.dicom_series import write_series
-from models.training.data.volumes import lidc_labels, lidc_volume
 from models.training.simulation.ankle import broken_ankle
-from models.training.simulation.ct import break_rib
-from models.training.simulation.rib_sites import RibSite, sites_on_ribs
+from models.training.simulation.chest_case import chest_case
 from tests.demo.downloads import RealImages
 
 SEED = 20260101
-DISPLACEMENT_MM = 6.0
 CANARY = "Demonstration"
 """Part of every patient's name here: it must be on paper, and never in a mail."""
 
@@ -46,16 +41,16 @@ class Performer:
 
 def cast(images: RealImages, folder: Path) -> Iterator[Performer]:
     """Make the studies' files, one study at a time."""
-    whole = lidc_volume(images.lidc)
+    chest = chest_case(images.lidc)
     yield Performer(
         "chest CT with a simulated displaced rib fracture",
-        tuple(_ct(broken_chest(whole, images.lidc), folder / "ct-broken", 1)),
+        tuple(_ct(chest.fractured, folder / "ct-broken", 1)),
         "CT1",
         Outcome.ALERT,
     )
     yield Performer(
         "the same chest CT as it was",
-        tuple(_ct(whole, folder / "ct-intact", 2)),
+        tuple(_ct(chest.intact, folder / "ct-intact", 2)),
         "CT1",
         Outcome.BELOW_THRESHOLD,
     )
@@ -78,31 +73,6 @@ def cast(images: RealImages, folder: Path) -> Iterator[Performer]:
         "DR1",
         Outcome.NOT_FOR_THIS_BOX,
     )
-
-
-def broken_chest(whole: Volume, folder: Path) -> Volume:
-    """The chest with one displaced fracture, in the middle of the rib that training never broke."""
-    rib = lidc_labels(folder).mask(HELD_OUT_RIB)
-    site = _most_lateral(whole, rib)
-    broken, _ = break_rib(
-        whole, rib, site, FractureType.DISPLACED, seed=SEED, displacement_mm=DISPLACEMENT_MM
-    )
-    return broken
-
-
-def _most_lateral(whole: Volume, rib: np.ndarray) -> RibSite:
-    middle = whole.to_lps((np.array(whole.voxels.shape) - 1) / 2)
-    sites = sites_on_ribs(
-        whole,
-        rib,
-        axis_x_mm=float(middle[0]),
-        axis_y_mm=float(middle[1]),
-        count=40,
-        rng=np.random.default_rng(SEED),
-        side=Side.LEFT,
-        rib_number=7,
-    )
-    return max(sites, key=lambda site: site.centre_lps_mm[0])
 
 
 def _ct(volume: Volume, folder: Path, seed: int) -> list[Path]:

@@ -202,3 +202,13 @@ def test_no_patient_data_lies_in_clear_anywhere_in_the_state_folder(site: Hospit
     assert case in journal
     assert "CANARY" not in journal.upper()
     assert image.StudyInstanceUID not in journal
+
+
+def test_an_association_for_each_slice_makes_one_analysis(site: Hospital) -> None:
+    slices = objects.ct_series(12)
+    for one in slices:
+        case = site.send(one, calling="CT1")
+    site.ended(case)
+    assert len([each for each in site.box.revisions() if each.case == case]) == 1
+    shown = json.loads(site.box.command("show", case, "--json").stdout)
+    assert any(each.get("images") == 12 for each in shown["timeline"] if each["what"] == "complete")
