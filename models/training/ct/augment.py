@@ -15,7 +15,8 @@ from appliance.inference.steps.ct_bone_patches import normalised
 EDGE = 32
 """Smaller than the cubes of a reading: the same work sees three times as many ribs."""
 CELL = 4
-RIM = 4
+RIM = 9
+"""A break is this far inside, so that both of its sides are seen."""
 SIGMA_MM = 3.5
 ORDERS = tuple(itertools.permutations(range(3)))
 
@@ -68,22 +69,22 @@ def _start(
 
 
 def _degraded(cube: Tensor, rng: np.random.Generator) -> Tensor:
-    if rng.uniform() < 0.35:
-        thick = int(rng.choice((2, 3, 4, 5)))
+    if rng.uniform() < 0.2:
+        thick = int(rng.choice((2, 3, 4)))
         padded = functional.pad(cube[None, None], (0, 0, 0, 0, thick // 2, (thick - 1) // 2))
         padded[0, 0, : thick // 2] = cube[0]
         padded[0, 0, cube.shape[0] + thick // 2 :] = cube[-1]
         cube = functional.avg_pool3d(padded, (thick, 1, 1), stride=1)[0, 0]
     lot = rng.uniform()
-    if lot < 0.5:
+    if lot < 0.35:
         smooth = functional.avg_pool3d(
             cube[None, None], (1, 3, 3), stride=1, padding=(0, 1, 1), count_include_pad=False
         )[0, 0]
         # Positive: an edge-enhancing kernel; negative: a smooth one.
-        strength = float(rng.uniform(0.3, 1.8)) if lot < 0.3 else float(rng.uniform(-0.8, -0.2))
+        strength = float(rng.uniform(0.3, 1.5)) if lot < 0.25 else float(rng.uniform(-0.8, -0.2))
         cube = cube + strength * (cube - smooth)
-    if rng.uniform() < 0.5:
+    if rng.uniform() < 0.3:
         noise = torch.from_numpy(rng.standard_normal(cube.shape, dtype=np.float32))
-        cube = cube + noise * float(rng.uniform(5, 60))
+        cube = cube + noise * float(rng.uniform(5, 35))
     gain, offset = float(rng.uniform(0.85, 1.15)), float(rng.uniform(-40, 40))
     return cube * gain + offset

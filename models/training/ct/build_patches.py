@@ -30,13 +30,20 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--chunks", type=int, default=36)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument(
+        "--intact-ribs", action="store_true", help="only intact patches, round sites on ribs"
+    )
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     workers = range(chosen.workers)
     with ProcessPoolExecutor(chosen.workers) as pool:
         jobs = [
             pool.submit(
-                make_chunks, chosen.data, chosen.out, range(n, chosen.chunks, chosen.workers)
+                make_chunks,
+                chosen.data,
+                chosen.out,
+                range(n, chosen.chunks, chosen.workers),
+                intact_ribs=chosen.intact_ribs,
             )
             for n in workers
         ]
@@ -44,8 +51,11 @@ def main() -> None:
             job.result()
 
 
-def make_chunks(data: Path, out: Path, numbers: range) -> None:
-    """Make the numbered chunks of `CHUNK` patches, each with its own seed."""
+def make_chunks(data: Path, out: Path, numbers: range, *, intact_ribs: bool) -> None:
+    """Make the numbered chunks of `CHUNK` patches, each with its own seed.
+
+    intact_ribs: what a network needs to tell a fracture from a mere piece of rib.
+    """
     loaded = list(scans(data, TRAINING))
     pools = [_sites(scan) for scan in loaded]
     bones = [find_thorax(scan.volume).bone_lps_mm for scan in loaded]
@@ -54,11 +64,15 @@ def make_chunks(data: Path, out: Path, numbers: range) -> None:
         target = out / f"patches-{number:03d}.npz"
         if target.exists():
             continue
-        rng = np.random.default_rng((87, number))
+        rng = np.random.default_rng((87, number, 1) if intact_ribs else (87, number))
         chunk = []
         while len(chunk) < CHUNK:
             n = int(rng.choice(len(loaded), p=weights / weights.sum()))
-            chunk.append(_patch(loaded[n], pools[n], bones[n], rng))
+            if intact_ribs:
+                site = pools[n][rng.integers(len(pools[n]))]
+                chunk.append(intact_patch(loaded[n].volume, np.array(site.centre_lps_mm), rng))
+            else:
+                chunk.append(_patch(loaded[n], pools[n], bones[n], rng))
         save(target, chunk)
         print(f"chunk {number}", flush=True)
 

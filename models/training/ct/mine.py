@@ -14,9 +14,11 @@ import numpy as np
 from appliance.domain import VolumeRegion
 from models.training.ct.pack import detections, load
 from models.training.ct.patches import intact_patch, save
-from models.training.data.ct_scans import TRAINING, scans
+from models.training.data.ct_scans import TRAINING, volumes
 
-POSES = 6
+POSES = 4
+MOST = 80
+"""Marks of one scan, the highest; the others teach little."""
 
 
 def main() -> None:
@@ -28,17 +30,17 @@ def main() -> None:
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     network = load(given.network)
-    for number, scan in enumerate(scans(given.data, TRAINING)):
+    for number, (patient, volume) in enumerate(volumes(given.data, TRAINING)):
         rng = np.random.default_rng((11, number))
         places = np.array(
             [
                 found.region.centre_lps_mm
-                for found in detections(scan.volume, network)
+                for found in detections(volume, network)[:MOST]
                 if isinstance(found.region, VolumeRegion)
             ]
         )
-        print(f"{scan.patient}: {len(places)} marks", flush=True)
-        patches = [intact_patch(scan.volume, place, rng) for place in places for _ in range(POSES)]
+        print(f"{patient}: {len(places)} marks", flush=True)
+        patches = [intact_patch(volume, place, rng) for place in places for _ in range(POSES)]
         if patches:
             save(given.out / f"patches-{number:03d}.npz", patches)
 

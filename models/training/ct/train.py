@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from models.training.ct.network import FractureNet, heatmap_loss
 BATCH = 16
 HIGHEST_RATE = 2e-3
 SAVE_EVERY = 100
-FURTHER = 5
+FURTHER = 6
 
 
 def main() -> None:
@@ -32,7 +33,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--start", type=Path, help="weights to begin from")
     parser.add_argument("--rate", type=float, default=HIGHEST_RATE)
-    parser.add_argument("--more", type=Path, help="folder of further patches, five of a batch")
+    parser.add_argument("--more", type=Path, help="folder of further patches, six of a batch")
+    parser.add_argument("--without", nargs="*", default=[], help="kinds of patches to leave out")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
@@ -94,19 +96,21 @@ def train(chosen: argparse.Namespace) -> None:
 Patches = tuple[NDArray[np.int16], NDArray[np.float32]]
 
 
-def load_patches(folder: Path) -> Patches:
-    """All cached patches of a folder: HU (n, e, e, e) and centres (n, 2, 3)."""
+def load_patches(folder: Path, without: Sequence[str] = ()) -> Patches:
+    """Cached patches of a folder, but for some kinds: HU (n, e, e, e) and centres (n, 2, 3)."""
     chunks = [np.load(path) for path in sorted(folder.glob("patches-[0-9]*.npz"))]
-    hu = np.concatenate([chunk["hu"] for chunk in chunks])
-    return hu, np.concatenate([chunk["centres"] for chunk in chunks])
+    kept = [~np.isin(chunk["kinds"], without) for chunk in chunks]
+    hu = np.concatenate([chunk["hu"][keep] for chunk, keep in zip(chunks, kept, strict=True)])
+    centres = [chunk["centres"][keep] for chunk, keep in zip(chunks, kept, strict=True)]
+    return hu, np.concatenate(centres)
 
 
 def _parts(chosen: argparse.Namespace) -> list[tuple[Patches, int]]:
     """Patches and how many of each batch; read anew at each save, so that they may still grow."""
     if chosen.more is None:
-        return [(load_patches(chosen.patches), BATCH)]
+        return [(load_patches(chosen.patches, chosen.without), BATCH)]
     further = load_patches(chosen.more)
-    return [(load_patches(chosen.patches), BATCH - FURTHER), (further, FURTHER)]
+    return [(load_patches(chosen.patches, chosen.without), BATCH - FURTHER), (further, FURTHER)]
 
 
 def _batch(

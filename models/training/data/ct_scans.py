@@ -51,12 +51,21 @@ def scans(data: Path, patients: tuple[str, ...]) -> Iterator[Scan]:
         if patient == "lidc-idri-0087":
             yield labelled_lidc(data / "lidc")
             continue
-        for volume in read_dicom_folder(data / "ct" / patient):
+        for _, volume in volumes(data, (patient,)):
             try:
                 bone = cage_bone_mask(volume)
             except AnalysisError:
                 continue
             yield Scan(patient, volume, bone, (RibMask(bone),))
+
+
+def volumes(data: Path, patients: tuple[str, ...]) -> Iterator[tuple[str, Volume]]:
+    """Every series of the named patients, each with its patient, without any mask."""
+    for patient in patients:
+        if patient == "lidc-idri-0087":
+            yield patient, lidc_volume(data / "lidc")
+        else:
+            yield from ((patient, volume) for volume in read_dicom_folder(data / "ct" / patient))
 
 
 def labelled_lidc(folder: Path) -> Scan:
