@@ -204,7 +204,7 @@ def _describe(folder: Path, **changes: Any) -> None:
         ({"image": "volume"}, "(top)"),
         ({"operating_point": {"report": 0.7, "alert": 0.6}}, "operating_point"),
         ({"operating_point": {"report": 0.7, "alert": 1.6}}, "operating_point.alert"),
-        ({"bones": ["elbow"]}, "bones.0"),
+        ({"bones": ["tooth"]}, "bones.0"),
         ({"golden": []}, "golden"),
         ({"tolerance": {"score": 0.1, "position": float("nan")}}, "tolerance.position"),
     ],
