@@ -179,6 +179,16 @@ def test_a_chinese_name_is_legible_on_paper_and_stands_in_no_mail(
     assert "小东" not in "".join(site.mails_about(case))
 
 
+def test_line_breaks_in_a_name_keep_no_alert_back(site: Hospital) -> None:
+    image = spot_pack.film((120, 90))
+    image.PatientName = b"Evil^Name\r\nBcc: everybody@example"
+    case = site.send(image)
+    assert site.ended(case).outcome is Outcome.ALERT
+    site.delivered(case)
+    (mail,) = site.mails_about(case)
+    assert "everybody" not in mail
+
+
 def test_an_acknowledged_case_shows_who_saw_it(site: Hospital) -> None:
     case = site.send(spot_pack.film((120, 90)))
     site.ended(case)
