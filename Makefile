@@ -35,6 +35,8 @@ lock: setup
 	$(UV) pip compile --quiet --upgrade pyproject.toml -o requirements/runtime.lock
 	$(UV) pip compile --quiet --extra test -c requirements/runtime.lock pyproject.toml \
 		-o requirements/test.lock
+	echo 'setuptools>=77' | $(UV) pip compile --quiet -c requirements/test.lock - \
+		-o requirements/build.lock
 	$(UV) pip compile --quiet --extra test --extra training -c requirements/test.lock \
 		pyproject.toml -o requirements/training.lock
 
