@@ -16,10 +16,6 @@ from models.training.ct.pack import detections, load
 from models.training.ct.patches import intact_patch, save
 from models.training.data.ct_scans import TRAINING, volumes
 
-POSES = 4
-MOST = 80
-"""Marks of one scan, the highest; the others teach little."""
-
 
 def main() -> None:
     """Read the arguments and write one file of patches for each scan."""
@@ -27,6 +23,8 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("network", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--most", type=int, default=80, help="marks of one scan, the highest")
+    parser.add_argument("--poses", type=int, default=4, help="patches of one mark")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     network = load(given.network)
@@ -35,12 +33,12 @@ def main() -> None:
         places = np.array(
             [
                 found.region.centre_lps_mm
-                for found in detections(volume, network)[:MOST]
+                for found in detections(volume, network)[: given.most]
                 if isinstance(found.region, VolumeRegion)
             ]
         )
         print(f"{patient}: {len(places)} marks", flush=True)
-        patches = [intact_patch(volume, place, rng) for place in places for _ in range(POSES)]
+        patches = [intact_patch(volume, place, rng) for place in places for _ in range(given.poses)]
         if patches:
             save(given.out / f"patches-{number:03d}.npz", patches)
 

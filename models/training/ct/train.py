@@ -22,7 +22,7 @@ from models.training.ct.network import FractureNet, heatmap_loss
 BATCH = 16
 HIGHEST_RATE = 2e-3
 SAVE_EVERY = 100
-FURTHER = 6
+FURTHER = 7
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--start", type=Path, help="weights to begin from")
     parser.add_argument("--rate", type=float, default=HIGHEST_RATE)
-    parser.add_argument("--more", type=Path, help="folder of further patches, six of a batch")
+    parser.add_argument("--more", type=Path, help="folder of further patches, seven of a batch")
     parser.add_argument("--without", nargs="*", default=[], help="kinds of patches to leave out")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
