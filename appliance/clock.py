@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Protocol
 
@@ -39,3 +40,9 @@ class SystemClock:
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """See `Clock.wait`."""
         return event.wait(max(0.0, seconds))
+
+
+def set_local_zone(name: str) -> None:
+    """Make a zone of the IANA list the local time of this process."""
+    os.environ["TZ"] = name
+    time.tzset()

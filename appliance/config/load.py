@@ -6,6 +6,8 @@ Nothing is done here but reading: no network, no other file, no folder made.
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -25,16 +27,37 @@ def load_site(path: Path) -> Site:
         ConfigFaults: `config-invalid`, with every fault.
         ConfigError: `config-unreadable`, the file cannot be opened.
     """
+    return parse_site(read_site_file(path), str(path))
+
+
+def read_site_file(path: Path) -> bytes:
+    """The bytes of a site YAML, at most one more than it may have. A symbolic link is followed.
+
+    Raises:
+        ConfigError: `config-unreadable`.
+    """
     try:
-        with path.open("rb") as file:
-            raw = file.read(MOST_BYTES + 1)
+        # Opening a pipe would wait for somebody to write.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ConfigError("config-unreadable", f"{path}: Not a file")
+            return file.read(MOST_BYTES + 1)
     except OSError as error:
         raise ConfigError("config-unreadable", f"{path}: {error.strerror}") from error
-    return parse_site(raw, str(path))
 
 
 def parse_site(raw: bytes, file: str) -> Site:
     """The site that the bytes of a YAML file describe; `file` is its name in faults.
+
+    Raises:
+        ConfigFaults: `config-invalid`, with every fault.
+    """
+    return parse_document(raw, file)[0]
+
+
+def parse_document(raw: bytes, file: str) -> tuple[Site, Document]:
+    """The same, with the place of every key, for checks of what the YAML names.
 
     Raises:
         ConfigFaults: `config-invalid`, with every fault.
@@ -49,7 +72,7 @@ def parse_site(raw: bytes, file: str) -> Site:
         document.add((), "the file is not a mapping", fix)
     if document.faults or site is None:
         raise ConfigFaults(document.faults)
-    return site
+    return site, document
 
 
 def _validated(document: Document) -> Site | None:

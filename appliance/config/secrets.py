@@ -15,15 +15,18 @@ _MOST_BYTES: Final = 4096
 
 
 def secret_place(named: str | None, credential: str, environment: Mapping[str, str]) -> Path | None:
-    """Where a secret lies: the file that the YAML names, else systemd's credential, else `None`.
+    """Where a secret lies: systemd's credential, else the file that the YAML names, else `None`.
+
+    The credential comes first: systemd reads the file as root and hands it to this unit alone,
+    whose own user may not read the file. One that holds nothing stands for "no such file".
 
     environment: of this process; systemd names the credentials' folder there.
     """
-    if named is not None:
-        return Path(named)
     folder = environment.get("CREDENTIALS_DIRECTORY")
     place = Path(folder, credential) if folder else None
-    return place if place is not None and place.exists() else None
+    if place is not None and place.exists() and place.stat().st_size:
+        return place
+    return None if named is None else Path(named)
 
 
 def check_secret(path: Path) -> None:
@@ -37,8 +40,8 @@ def check_secret(path: Path) -> None:
     except OSError as error:
         raise ConfigError("secret-unreadable", f"{path}: {error.strerror}") from error
     # systemd's credentials are readable by the unit's group in some versions, inside a folder that
-    # is closed: what counts is whether somebody else can reach the file.
-    if mode & _FOREIGN and path.parent.stat().st_mode & _FOREIGN:
+    # is closed: what counts is whether somebody else can reach the file, behind all links.
+    if mode & _FOREIGN and path.resolve().parent.stat().st_mode & _FOREIGN:
         raise ConfigError("secret-exposed", f"{path} has mode {stat.S_IMODE(mode):03o}")
     if not os.access(path, os.R_OK) or not stat.S_ISREG(mode):
         raise ConfigError("secret-unreadable", f"{path} is not a file that this user may read")
@@ -57,5 +60,5 @@ def read_secret(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError("secret-unreadable", f"{path} cannot be read as text") from error
     if not secret:
-        raise ConfigError("secret-empty", str(path))
+        raise ConfigError("secret-empty", f"{path} holds nothing")
     return secret

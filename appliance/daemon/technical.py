@@ -1,58 +1,41 @@
-"""Messages for the technician that the analyser writes: what is down, and what runs elsewhere."""
+"""Messages for the technician that the analyser writes: what it cannot take from the site YAML."""
 
 from __future__ import annotations
 
 from appliance.clock import Clock
 from appliance.domain import AlertSummary, CaseCode, MessageKind, Reason
-from appliance.errors import Notice, OsteonError
+from appliance.errors import Notice
 from appliance.ledger.work import WorkLedger
 
 
 class TechnicalMessages:
-    """Tells each thing once in the life of this process."""
+    """Tells each thing once, for as long as it lasts."""
 
     def __init__(self, work: WorkLedger, site: str, clock: Clock) -> None:
         self._work = work
-        self._site = site
+        self.site = site
         self._clock = clock
-        self._told: set[str] = set()
-        self.unusable: set[str] = set()
-        """Packs that the site wants and that could not be verified."""
+        self._told: frozenset[str] = frozenset()
 
-    def pack_unusable(self, pack: str, error: OsteonError) -> None:
-        """A pack could not be verified: none of its studies will be analysed."""
-        self.unusable.add(pack)
-        self.pack_down(pack, error)
+    def configuration(self, refused: frozenset[str], awaiting_restart: tuple[str, ...]) -> None:
+        """What roles refuse the site YAML for, and which of its keys wait for a restart."""
+        notices = [Notice("config-refused", detail) for detail in sorted(refused)]
+        if awaiting_restart:
+            notices.append(Notice("config-needs-restart", ", ".join(awaiting_restart)))
+        for notice in notices:
+            if str(notice) not in self._told:
+                self._tell(notice)
+        # What is mended is forgotten, so that the same mistake is told again.
+        self._told = frozenset(map(str, notices))
 
-    def pack_down(self, pack: str, error: OsteonError) -> None:
-        """A verified pack does not run on this box at present."""
-        self._tell(error.code, pack)
-
-    def fell_back(self, pack: str, device: str) -> None:
-        """A pack runs on another device than it was asked to: slower, and worth a look."""
-        notice = Notice("device-fell-back", f"{pack} on {device}")
-        self._tell(notice.code, notice.detail)
-
-    def disk(self, free: int, reserve: int) -> None:
-        """The receiver turns images away at the reserve: say so while there is room."""
-        notice = Notice("disk-nearly-full", f"{free >> 20} MiB free")
-        if free < 2 * reserve:
-            self._tell(notice.code, notice.detail, once=notice.code)
-        else:
-            self._told.discard(notice.code)
-
-    def _tell(self, code: str, detail: str, once: str = "") -> None:
-        key = once or f"{code} {detail}"
-        if key in self._told:
-            return
-        self._told.add(key)
+    def _tell(self, notice: Notice) -> None:
         now = self._clock.now()
         summary = AlertSummary(
             case=CaseCode(""),
             kind=MessageKind.TECHNICAL,
-            site=self._site,
+            site=self.site,
             arrived_at=now,
             decided_at=now,
-            reason=Reason(code, detail),
+            reason=Reason(notice.code, notice.detail),
         )
         self._work.post_technical(summary, now)

@@ -63,6 +63,13 @@ class Admission:
         self._waiting: dict[int, tuple[Waiting, Connection]] = {}
         self._seated: dict[int, tuple[Peer, Connection]] = {}
 
+    def adopt(
+        self, limits: Limits, peers: Iterable[Peer], is_known: Callable[[Address], bool]
+    ) -> None:
+        """Other rules from here on; whoever has a place keeps it."""
+        with self._lock:
+            self._limits, self._peers, self._is_known = limits, frozenset(peers), is_known
+
     def wait(self, connection: Connection) -> None:
         """Take a new connection, or one whose association has ended, into the pool."""
         with self._lock:
