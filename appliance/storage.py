@@ -37,20 +37,24 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def make_folder(folder: Path) -> None:
-    """Create a private folder, durably, with its parents."""
+def make_folder(folder: Path, *, mode: int = 0o700) -> None:
+    """Create a folder, durably, with its parents; a private one if nothing else is said."""
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     for place in reversed(missing):
-        place.mkdir(mode=0o700, exist_ok=True)
+        place.mkdir(mode=mode, exist_ok=True)
         fsync_folder(place.parent)
 
 
 def write_durably(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """Replace a small file as a whole: after a power cut it is the old one or the new one."""
+    """Replace a small file as a whole: after a power cut it is the old one or the new one.
+
+    mode: as it will be, whatever the process's umask.
+    """
     staging = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -75,7 +79,7 @@ class PendingBlob:
         self._staging = staging
         self._store = store
         # A sealing stream closes the file it writes to, so syncing has a descriptor of its own.
-        self._descriptor = os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._descriptor = os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
         self.file: BinaryIO = os.fdopen(os.dup(self._descriptor), "wb", buffering=0)
 
     def sync(self) -> None:
@@ -116,14 +120,17 @@ class PendingBlob:
 
 
 class BlobStore:
-    """A folder of sealed files with random names, in 16 subfolders made beforehand."""
+    """A folder of sealed files with random names, in 16 subfolders made beforehand.
+
+    The group may read: other units do, and what they read is sealed.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._incoming = root / "incoming"
-        make_folder(self._incoming)
+        make_folder(self._incoming, mode=0o750)
         for digit in _DIGITS:
-            (root / digit).mkdir(mode=0o700, exist_ok=True)
+            (root / digit).mkdir(mode=0o750, exist_ok=True)
         fsync_folder(root)
 
     def create(self) -> PendingBlob:

@@ -1,30 +1,39 @@
 """`osteon`: the one place that prints, and that turns an error into an exit status.
 
-Exit status: 0 done; 1 it did not work; 2 the command or the site YAML is wrong.
+Exit status: 0 done; 1 it did not work; 2 the command or the site YAML is wrong; `osteon check`
+also has 3, which is warnings only.
 """
 
 from __future__ import annotations
 
 import sys
+from typing import Final
 
 import click
 
-from appliance.cli.acknowledge import acknowledge
-from appliance.cli.configuration import configuration
 from appliance.cli.presentation import complain
-from appliance.cli.running import role, run
-from appliance.cli.studies import show, studies
-from appliance.cli.version import version
+from appliance.cli.verbs import Verbs
 from appliance.errors import ConfigError, OsteonError, UsageError
 
+_VERBS: Final = {
+    "ack": "acknowledge:acknowledge",
+    "check": "checking:check",
+    "config": "configuration:configuration",
+    "first-boot": "first_boot:first_boot",
+    "hand-over": "hand_over:hand_over",
+    "manual": "manual:manual",
+    "role": "running:role",
+    "run": "running:run",
+    "show": "studies:show",
+    "studies": "studies:studies",
+    "tell-failure": "failure:tell_failure",
+    "version": "version:version",
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(cls=Verbs, verbs=_VERBS, context_settings={"help_option_names": ["-h", "--help"]})
 def osteon() -> None:
     """Finds urgent fractures in CT and DR studies. Investigational, not for diagnosis."""
-
-
-for command in (acknowledge, configuration, role, run, show, studies, version):
-    osteon.add_command(command)
 
 
 def main() -> None:

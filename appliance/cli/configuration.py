@@ -1,19 +1,25 @@
-"""`osteon config`: an example to start from, and a check of what was written."""
+"""`osteon config`: an example to start from, and what may stand there."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Final
 
 import click
 
-from appliance.cli.options import config_option, site_of
-from appliance.cli.presentation import screen
+from appliance.cli.verbs import Verbs
 from appliance.config.example import example_yaml
-from appliance.daemon.state import master_key_path
-from appliance.sealing import MasterKey
+from appliance.config.json_schema import json_schema
+from appliance.config.reference import reference
+
+_VERBS: Final = {
+    "check": "config_check:check",
+    "diff": "config_diff:diff",
+    "new-key": "new_key:new_key",
+    "sockets": "config_sockets:sockets",
+}
 
 
-@click.group("config")
+@click.group("config", cls=Verbs, verbs=_VERBS)
 def configuration() -> None:
     """The site YAML."""
 
@@ -24,18 +30,13 @@ def print_example() -> None:
     click.echo(example_yaml(), nl=False)
 
 
-@configuration.command("check")
-@config_option
-def check(config: Path) -> None:
-    """Read the site YAML and say everything that is wrong with it."""
-    site = site_of(config)
-    screen().print(f"{config}: right. AE title {site.dicom.ae_title}, port {site.dicom.port}.")
+@configuration.command("schema")
+def print_schema() -> None:
+    """Print the JSON Schema with which an editor completes and underlines."""
+    click.echo(json_schema(), nl=False)
 
 
-@configuration.command("new-key")
-@config_option
-def new_key(config: Path) -> None:
-    """Make the master key that the site YAML names. Whoever loses it loses every study."""
-    path = master_key_path(site_of(config))
-    MasterKey.create(path)
-    screen().print(f"{path}: made, mode 400.")
+@configuration.command("reference")
+def print_reference() -> None:
+    """Print what every key is for, what may stand there and what holds without it."""
+    click.echo(reference(), nl=False)

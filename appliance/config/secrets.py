@@ -24,7 +24,7 @@ def secret_place(named: str | None, credential: str, environment: Mapping[str, s
     """
     folder = environment.get("CREDENTIALS_DIRECTORY")
     place = Path(folder, credential) if folder else None
-    if place is not None and place.exists() and place.stat().st_size:
+    if place is not None and place.exists() and place.read_bytes().strip():
         return place
     return None if named is None else Path(named)
 

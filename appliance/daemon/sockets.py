@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import socket
 from contextlib import ExitStack
-from typing import Final
 
 from systemd import daemon
 
 from appliance import journal
 from appliance.config.receiving import Dicom
+from appliance.config.socket_units import BACKLOG, wanted_ports
 from appliance.errors import ConfigError
-
-PLAIN: Final = "dicom"
-"""What the socket unit of the plain listener calls its socket (FileDescriptorName=)."""
-TLS: Final = "dicom-tls"
-"""The same of the encrypted listener."""
-BACKLOG: Final = 128
 
 
 def listening_sockets(dicom: Dicom, stack: ExitStack) -> dict[str, socket.socket]:
@@ -25,9 +19,7 @@ def listening_sockets(dicom: Dicom, stack: ExitStack) -> dict[str, socket.socket
     Raises:
         ConfigError: `port-unusable`; `sockets-differ`, systemd made its sockets by another YAML.
     """
-    wanted = {PLAIN: dicom.port}
-    if dicom.tls is not None:
-        wanted[TLS] = dicom.tls.port
+    wanted = wanted_ports(dicom)
     handed = daemon.listen_fds_with_names()
     if not handed:
         return {name: _bound(stack, dicom.address, port) for name, port in wanted.items()}

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 from appliance.clock import Clock
 from appliance.config.schema import Site
+from appliance.config.secrets import secret_place
 from appliance.errors import StorageError
 from appliance.sealing import MasterKey
 from appliance.storage import make_folder
@@ -23,34 +24,49 @@ Ledger = TypeVar("Ledger")
 
 @dataclass(frozen=True, slots=True)
 class StateFolder:
-    """The places in the state folder; each ledger has one writing unit."""
+    """The places in the state folder: a folder for each unit, which the other ones only read."""
 
     root: Path
 
     @property
+    def receive(self) -> Path:
+        """The receiver's own folder: only it writes there."""
+        return self.root / "receive"
+
+    @property
+    def analyse(self) -> Path:
+        """The analyser's own folder."""
+        return self.root / "analyse"
+
+    @property
+    def deliver(self) -> Path:
+        """The deliverer's own folder."""
+        return self.root / "deliver"
+
+    @property
     def intake(self) -> Path:
         """The receiver's ledger."""
-        return self.root / "intake.db"
+        return self.receive / "intake.db"
 
     @property
     def work(self) -> Path:
         """The analyser's ledger."""
-        return self.root / "work.db"
+        return self.analyse / "work.db"
 
     @property
     def delivery(self) -> Path:
         """The deliverer's ledger."""
-        return self.root / "delivery.db"
+        return self.deliver / "delivery.db"
 
     @property
     def spool(self) -> Path:
         """Sealed instances as received."""
-        return self.root / "spool"
+        return self.receive / "spool"
 
     @property
     def results(self) -> Path:
         """Sealed results and pages that wait to be delivered."""
-        return self.root / "results"
+        return self.analyse / "results"
 
 
 def state_folder(site: Site) -> StateFolder:
@@ -61,13 +77,11 @@ def state_folder(site: Site) -> StateFolder:
 
 
 def master_key_path(site: Site) -> Path:
-    """The key file of the YAML, or else systemd's credential."""
-    if site.master_key_file is not None:
-        return Path(site.master_key_file)
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    if folder is None:
+    """Systemd's credential, or else the key file of the YAML."""
+    place = secret_place(site.master_key_file, _CREDENTIAL, os.environ)
+    if place is None:
         raise StorageError("master-key-missing", "no key file and no credential")
-    return Path(folder) / _CREDENTIAL
+    return place
 
 
 def master_key(site: Site) -> MasterKey:

@@ -24,7 +24,8 @@ from appliance.domain import (
 )
 from appliance.errors import StorageError
 from appliance.imaging import Image
-from appliance.pipeline.decode import DecodeLimits, Decoder
+from appliance.loops import Loop
+from appliance.pipeline.decode import DecodeLimits, Decoder, OpenInstance
 from appliance.sealing import StudySeal
 from appliance.storage import BlobStore
 
@@ -61,11 +62,13 @@ class Workbench:
         scopes: Mapping[str, PackScope],
         limits: DecodeLimits,
         clock: Clock,
+        loop: Loop,
     ) -> None:
         self._spool = spool
         self._scopes = scopes
         self._limits = limits
         self._clock = clock
+        self._loop = loop
         self._benches: dict[StudyKey, Bench] = {}
 
     def bench(self, study: StudyKey, seal: StudySeal, filed: tuple[SpooledInstance, ...]) -> Bench:
@@ -73,7 +76,7 @@ class Workbench:
         bench = self._benches.get(study)
         if bench is None:
             blobs: dict[int, str] = {}
-            bench = Bench(Decoder(self._opener(seal, blobs), self._clock, self._limits), blobs)
+            bench = Bench(self._decoder(self._opener(seal, blobs)), blobs)
             self._benches[study] = bench
         bench.blobs.update((instance.id, instance.blob) for instance in filed)
         return bench
@@ -106,6 +109,9 @@ class Workbench:
         """Forget every study."""
         for study in tuple(self._benches):
             self.forget(study)
+
+    def _decoder(self, open_instance: OpenInstance) -> Decoder:
+        return Decoder(open_instance, self._clock, self._limits, before_step=self._loop.turned)
 
     def _opener(
         self, seal: StudySeal, blobs: Mapping[int, str]

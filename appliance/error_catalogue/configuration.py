@@ -15,6 +15,16 @@ CONFIGURATION: Final = {
         "The site YAML has faults; nothing was started.",
         "Mend each fault at its line and column; `osteon config example` prints a file that works.",
     ),
+    "config-needs-restart": Explanation(
+        "The site YAML was applied, but the keys named here need a restart to be in use.",
+        "Run `systemctl restart osteon.target` when no study is being sent; until then the box "
+        "works with the old values of these keys.",
+    ),
+    "config-refused": Explanation(
+        "The site YAML cannot be used. The box goes on working with the last good one.",
+        "Run `osteon config check`, mend each fault at its line, then run "
+        "`systemctl reload osteon.target`.",
+    ),
     "config-unreadable": Explanation(
         "The site YAML is not there, or this user may not read it.",
         "Check the path given with --config and the file's owner and mode.",
@@ -38,5 +48,9 @@ CONFIGURATION: Final = {
     "secret-unreadable": Explanation(
         "A file that should hold a secret is not there, or this user may not read it.",
         "Check the path in the site YAML and the file's owner and mode.",
+    ),
+    "sockets-differ": Explanation(
+        "The sockets that systemd handed over are not those that the site YAML asks for.",
+        "Run `systemctl daemon-reload`, then `systemctl restart osteon.target`.",
     ),
 }

@@ -33,8 +33,8 @@ STORAGE: Final = {
         "Check the disk; keep the file for the maker and do not delete the state folder.",
     ),
     "ledger-missing": Explanation(
-        "A ledger that another part of Osteon writes does not exist yet.",
-        "Start Osteon once with this state folder, and check `state_folder` in the site YAML.",
+        "A ledger that another part of Osteon writes is not there, or not in use.",
+        "Start Osteon (`systemctl start osteon.target`); check `state_folder` in the site YAML.",
     ),
     "master-key-exists": Explanation(
         "A master key is already there; it is never overwritten, as all studies would be lost.",

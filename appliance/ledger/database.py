@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BUSY_SECONDS = 15.0
+_UNREADABLE_WAL = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY_DIRECTORY})
+"""The writing unit closed its ledger, and a reader that may not write there cannot make the WAL."""
 
 
 def open_database(
@@ -37,8 +39,15 @@ def open_database(
         )
         database.row_factory = sqlite3.Row
         if read_only:
-            # Not `mode=ro`: a reader of a WAL must be able to map its shared index.
+            # Not `mode=ro`, with which a process that may write the folder (root, `osteon run`)
+            # could not make a missing WAL. Another unit may not: it reads what the writer made.
             database.execute("PRAGMA query_only=ON")
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+            if version < len(schema):
+                database.close()
+                raise StorageError(
+                    "ledger-missing", f"{path.name} is still an older one"
+                )
         else:
             database.execute("PRAGMA journal_mode=WAL")
             database.execute("PRAGMA synchronous=FULL")
@@ -46,6 +55,8 @@ def open_database(
             database.execute("PRAGMA foreign_keys=ON")
             _migrate(database, schema)
     except sqlite3.DatabaseError as error:
+        if read_only and getattr(error, "sqlite_errorcode", None) in _UNREADABLE_WAL:
+            raise StorageError("ledger-missing", f"{path.name} is not in use") from error
         raise ledger_error(error, path.name) from error
     return database
 

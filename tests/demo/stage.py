@@ -144,9 +144,9 @@ def open_stage(stack: ExitStack, folder: Path) -> Stage:
     )
     state = box.state
     ledgers = (
-        IntakeLedger(state / "intake.db", read_only=True),
-        WorkLedger(state / "work.db", read_only=True),
-        DeliveryLedger(state / "delivery.db", read_only=True),
+        IntakeLedger(state / "receive" / "intake.db", read_only=True),
+        WorkLedger(state / "analyse" / "work.db", read_only=True),
+        DeliveryLedger(state / "deliver" / "delivery.db", read_only=True),
     )
     for ledger in ledgers:
         stack.callback(ledger.close)

@@ -119,7 +119,7 @@ class Box:
     def revisions(self) -> tuple[Revision, ...]:
         """What the analyser's ledger says, without a command."""
         with suppress(Exception):
-            ledger = WorkLedger(self.state / "work.db", read_only=True)
+            ledger = WorkLedger(self.state / "analyse" / "work.db", read_only=True)
             try:
                 return ledger.revisions()
             finally:

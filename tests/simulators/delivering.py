@@ -25,6 +25,7 @@ from appliance.domain import (
 )
 from appliance.ledger.delivery import DeliveryLedger, Destination
 from appliance.ledger.work import Ending, NewMessage, WorkLedger
+from appliance.loops import Loops
 from appliance.pipeline.deliver.deliverer import Deliverer
 from appliance.pipeline.deliver.schedule import Backoff, Policy, Step
 from appliance.pipeline.deliver.senders import ChannelSender, Sender
@@ -113,6 +114,7 @@ class Box:
             policy=policy,
             clock=SystemClock(),
             site="County Hospital",
+            loops=Loops(SystemClock()),
         )
         thread = threading.Thread(target=deliverer.run, args=(stop,))
         thread.start()

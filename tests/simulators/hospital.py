@@ -66,8 +66,8 @@ class Hospital:
         """Wait until everything that was posted about a case has reached somebody."""
 
         def all_sent() -> bool:
-            delivery = DeliveryLedger(self.box.state / "delivery.db", read_only=True)
-            work = WorkLedger(self.box.state / "work.db", read_only=True)
+            delivery = DeliveryLedger(self.box.state / "deliver" / "delivery.db", read_only=True)
+            work = WorkLedger(self.box.state / "analyse" / "work.db", read_only=True)
             try:
                 progress = delivery.of_case(case)  # type: ignore[arg-type]
                 study = work.of_case(case)[-1].study  # type: ignore[arg-type]

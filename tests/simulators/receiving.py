@@ -13,6 +13,7 @@ from pathlib import Path
 from appliance.clock import Clock, SystemClock
 from appliance.domain import SpooledInstance
 from appliance.ledger.intake import IntakeLedger
+from appliance.loops import Loops
 from appliance.pipeline.receive import Endpoint, Limits, Peer, Receiver, ReceiverSettings
 from appliance.sealing import MasterKey
 from appliance.storage import BlobStore, free_bytes
@@ -95,6 +96,7 @@ def running_receiver(
         master=master,
         clock=clock or SystemClock(),
         free_bytes=lambda: free_bytes(spool),
+        loops=Loops(clock or SystemClock()),
     )
     receiver.start()
     try:

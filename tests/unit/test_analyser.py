@@ -13,6 +13,7 @@ from appliance.errors import AnalysisError
 from appliance.ledger.intake import Arrival, IntakeLedger
 from appliance.ledger.work import Ending, Revision, WorkLedger
 from appliance.lifecycle import MOST_ATTEMPTS, StudyState
+from appliance.loops import Loops
 from appliance.sealing import MasterKey
 
 
@@ -56,6 +57,7 @@ class Box:
             give_up=lambda _, reason: Ending(Outcome.NOT_ANALYSED, reason.code),
             forget=self.forgotten.append,
             look_round=lambda: None,
+            loop=Loops(SystemClock()).add("analyser"),
             clock=SystemClock(),
         )
 

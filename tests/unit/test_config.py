@@ -144,7 +144,10 @@ def test_a_missing_secret_is_told(tmp_path: Path) -> None:
 def test_a_secret_that_the_yaml_does_not_name_is_a_systemd_credential(tmp_path: Path) -> None:
     environment = {"CREDENTIALS_DIRECTORY": os.fspath(tmp_path)}
     assert secret_place(None, "master-key", environment) is None
-    (tmp_path / "master-key").touch()
-    assert secret_place(None, "master-key", environment) == tmp_path / "master-key"
+    (tmp_path / "master-key").touch()  # what the unit sets where there is no such file
     assert secret_place("/etc/osteon/k", "master-key", environment) == Path("/etc/osteon/k")
+    (tmp_path / "master-key").write_text("key")
+    assert secret_place(None, "master-key", environment) == tmp_path / "master-key"
+    assert secret_place("/etc/osteon/k", "master-key", environment) == tmp_path / "master-key"
+    assert secret_place("/etc/osteon/k", "master-key", {}) == Path("/etc/osteon/k")
     assert secret_place(None, "master-key", {}) is None

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from appliance.clock import SystemClock
 from appliance.domain import InstanceKey, SeriesKey, StudyKey
 from appliance.errors import StorageError
 from appliance.ledger.intake import Arrival, Filing, IntakeLedger
+from appliance.loops import Loops
 from appliance.pipeline.receive.committer import Committer
 
 ARRIVAL = Arrival(
@@ -37,7 +39,7 @@ def ledger(tmp_path: Path) -> Iterator[IntakeLedger]:
 
 @pytest.fixture
 def committer(ledger: IntakeLedger) -> Iterator[Committer]:
-    one = Committer(ledger)
+    one = Committer(ledger, Loops(SystemClock()).add("committer"))
     one.start()
     yield one
     one.stop()

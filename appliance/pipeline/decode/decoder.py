@@ -25,6 +25,7 @@ OpenInstance = Callable[[int], AbstractContextManager[BinaryIO]]
 LARGEST_VOLUME_BYTES: Final = 1280 * 2**20
 """2,500 slices of 512 x 512."""
 _MODULE: Final = "appliance.pipeline.decode.child"
+_START_SECONDS: Final = 60.0
 _FIRST_BYTES: Final = 2**16
 _CHUNK_BYTES: Final = 8 * 2**20
 _BATCH_BYTES: Final = 64 * 2**20
@@ -56,6 +57,8 @@ class _Piece:
 class Decoder:
     """One child, for the objects of one study; started at the first need, replaced when it dies.
 
+    before_step: told ahead of each request how many seconds it may take, for the watchdog.
+
     Not thread-safe. Close it (or use `with`) when the study is done.
     """
 
@@ -65,11 +68,13 @@ class Decoder:
         clock: Clock,
         limits: DecodeLimits | None = None,
         module: str = _MODULE,
+        before_step: Callable[[float], None] | None = None,
     ) -> None:
         self._open_instance = open_instance
         self._clock = clock
         self._limits = limits or DecodeLimits()
         self._module = module
+        self._before_step = before_step
         self._child: Child | None = None
 
     def __enter__(self) -> Self:
@@ -202,6 +207,8 @@ class Decoder:
         return piece
 
     def _ask(self, request: Mapping[str, Any], piece: _Piece | None = None) -> Message:
+        if self._before_step is not None:
+            self._before_step(_START_SECONDS + self._limits.step_s)
         self.start()
         assert self._child is not None  # noqa: S101 - `start` made it
         try:

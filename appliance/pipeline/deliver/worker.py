@@ -6,8 +6,13 @@ import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Final
+
+from appliance.loops import Loop
 
 Task = Callable[[], None]
+_TASK_SECONDS: Final = 600.0
+"""One sending, with all the deadlines of its protocol and a long page on a slow printer."""
 
 
 class Worker:
@@ -17,7 +22,8 @@ class Worker:
     is in the ledger as begun, and is sent again.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, loop: Loop) -> None:
+        self._loop = loop
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"deliver-{name}", daemon=True)
         self._thread.start()
@@ -39,4 +45,6 @@ class Worker:
 
     def _run(self) -> None:
         while (task := self._tasks.get()) is not None:
+            self._loop.turned(_TASK_SECONDS)
             task()
+            self._loop.rests()

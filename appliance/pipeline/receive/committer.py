@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from appliance import journal
 from appliance.errors import OsteonError, StorageError
+from appliance.loops import IDLE_SECONDS, Loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,8 +40,9 @@ class Committer:
     only a new process on a checked disk may acknowledge again.
     """
 
-    def __init__(self, ledger: IntakeLedger) -> None:
+    def __init__(self, ledger: IntakeLedger, loop: Loop) -> None:
         self._ledger = ledger
+        self._loop = loop
         self._queue: SimpleQueue[_Change | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="committer")
         self.failure: StorageError | None = None
@@ -83,20 +85,25 @@ class Committer:
     def _run(self) -> None:
         going_on = True
         while going_on:
+            self._loop.turned()
             batch, going_on = self._next_batch()
             self._write(batch)
+        self._loop.rests()
 
     def _next_batch(self) -> tuple[list[_Change], bool]:
         batch: list[_Change] = []
-        item = self._queue.get()
-        while item is not None:
-            batch.append(item)
-            if self._queue.empty():
-                return batch, True
-            item = self._queue.get()
+        try:
+            item = self._queue.get(timeout=IDLE_SECONDS)
+            while item is not None:
+                batch.append(item)
+                item = self._queue.get_nowait()
+        except Empty:
+            return batch, True
         return batch, False
 
     def _write(self, batch: list[_Change]) -> None:
+        if not batch:
+            return
         results: list[tuple[_Change, object]] = []
         try:
             with self._ledger.transaction():

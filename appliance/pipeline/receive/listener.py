@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from appliance import journal
+from appliance.loops import IDLE_SECONDS, Loop
 from appliance.pipeline.receive.association import House, serve
 from appliance.pipeline.receive.connection import Connection
 from appliance.pipeline.receive.peers import parse_address
@@ -33,8 +34,9 @@ class Endpoint:
 class Listener:
     """One accepting thread for all endpoints; it does nothing that could wait for a peer."""
 
-    def __init__(self, endpoints: Iterable[Endpoint], house: House) -> None:
+    def __init__(self, endpoints: Iterable[Endpoint], house: House, loop: Loop) -> None:
         self._house = house
+        self._loop = loop
         self._stopping = threading.Event()
         self._wake_receiver, self._wake_sender = socket.socketpair()
         self._selector = selectors.DefaultSelector()
@@ -49,6 +51,15 @@ class Listener:
     def start(self) -> None:
         """Begin to accept."""
         self._thread.start()
+
+    def adopt(self, endpoints: Iterable[Endpoint], house: House) -> None:
+        """Serve connections that come from now on by these; those that are open go on as they are.
+
+        endpoints: of the same sockets, perhaps with another TLS context.
+        """
+        for endpoint in endpoints:
+            self._selector.modify(endpoint.socket, selectors.EVENT_READ, endpoint)
+        self._house = house
 
     def stop(self) -> None:
         """Accept nothing more, end every connection, and wait until all are closed."""
@@ -66,9 +77,11 @@ class Listener:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            for key, _ in self._selector.select():
+            self._loop.turned()
+            for key, _ in self._selector.select(IDLE_SECONDS):
                 if key.data is not None:
                     self._accept(key.data)
+        self._loop.rests()
 
     def _accept(self, endpoint: Endpoint) -> None:
         try:
@@ -83,7 +96,7 @@ class Listener:
         connection = Connection(raw, parse_address(peer[0]), self._house.clock)
         self._house.admission.wait(connection)
         thread = threading.Thread(
-            target=self._serve, args=(connection, endpoint.tls), name="association"
+            target=self._serve, args=(self._house, connection, endpoint.tls), name="association"
         )
         with self._lock:
             self._serving.add(thread)
@@ -102,9 +115,9 @@ class Listener:
         self._house.admission.drop_oldest()
         self._house.clock.wait(self._stopping, _BREATH_S)
 
-    def _serve(self, connection: Connection, tls: ssl.SSLContext | None) -> None:
+    def _serve(self, house: House, connection: Connection, tls: ssl.SSLContext | None) -> None:
         try:
-            serve(self._house, connection, tls)
+            serve(house, connection, tls)
         finally:
             with self._lock:
                 self._serving.discard(threading.current_thread())
