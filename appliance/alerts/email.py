@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from appliance.alerts.channel import Channel, Content, Envelope, Receipt
 from appliance.alerts.mail_text import render
-from appliance.domain import AlertSummary, MessageKind
+from appliance.domain import TO_TECHNICIAN, AlertSummary, MessageKind
 from appliance.errors import DeliveryError
 
 if TYPE_CHECKING:
@@ -81,6 +81,16 @@ class EmailChannel(Channel):
         message = self._compose(envelope, summary)
         with _plain_errors(), self._connected() as client:
             return _hand_over(client, self._settings.sender, envelope.recipient, message)
+
+    def greet(self) -> float:
+        """Connect, encrypt and log in as for an alert, and send nothing.
+
+        Returns when the server's certificate ends, in seconds since 1970. Raises DeliveryError.
+        """
+        with _plain_errors(), self._connected() as client:
+            encrypted = cast("ssl.SSLSocket", client.sock)
+            shown = cast("dict[str, str]", encrypted.getpeercert())
+            return float(ssl.cert_time_to_seconds(shown["notAfter"]))
 
     def _compose(self, envelope: Envelope, summary: AlertSummary) -> bytes:
         text = render(summary, envelope.stage, self._texts)
@@ -144,7 +154,7 @@ def message_id(envelope: Envelope, domain: str) -> str:
 
 def _headers(summary: AlertSummary) -> dict[str, str]:
     always = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
-    if summary.kind is MessageKind.TECHNICAL:
+    if summary.kind in TO_TECHNICIAN | {MessageKind.TEST}:
         return always
     return {**always, "Importance": "high", "Priority": "urgent", "X-Priority": "1"}
 

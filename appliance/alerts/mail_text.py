@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from appliance.domain import MessageKind
+from appliance.alerts.daily_text import daily_lines, daily_subject
+from appliance.alerts.times import local_time
+from appliance.domain import TO_TECHNICIAN, MessageKind
 from appliance.error_catalogue import CATALOGUE
 from appliance.errors import DeliveryError
 
@@ -42,6 +43,9 @@ def render(summary: AlertSummary, stage: int, texts: Catalogue) -> MailText:
     """
     if summary.case and not _CASE.fullmatch(summary.case):
         raise DeliveryError("summary-unfit", "case", permanent=True)
+    if summary.report is not None:
+        subject = daily_subject(summary.report, _one_line(summary.site), texts)
+        return MailText(subject, "\n".join(_lines(summary, texts)) + "\n")
     subject = texts.text(
         f"mail.subject.{summary.kind}",
         what=_what(summary, texts),
@@ -49,36 +53,35 @@ def render(summary: AlertSummary, stage: int, texts: Catalogue) -> MailText:
         site=_one_line(summary.site),
         code=_code(summary),
     )
-    if stage and summary.kind is not MessageKind.TECHNICAL:
+    if stage and summary.kind not in TO_TECHNICIAN:
         subject = texts.text("mail.subject.reminder", count=stage + 1, subject=subject)
     return MailText(subject, "\n".join(_lines(summary, texts)) + "\n")
-
-
-def local_time(moment: float) -> str:
-    """Wall time at the site with its offset; an impossible clock becomes a visible dash."""
-    try:
-        local = datetime.fromtimestamp(moment, UTC).astimezone()
-    except (OverflowError, ValueError, OSError):
-        return "-"
-    return local.isoformat(sep=" ", timespec="seconds")
 
 
 def _lines(summary: AlertSummary, texts: Catalogue) -> Iterator[str]:
     yield texts.text(f"mail.lead.{summary.kind}")
     yield ""
     yield from _findings(summary, texts)
+    if summary.outcome is not None:
+        ended = texts.text(f"terms.outcome.{summary.outcome}")
+        yield texts.text("mail.outcome", outcome=ended)
     if summary.reason is not None:
         yield from _reason(summary, texts)
+    if summary.report is not None:
+        yield from daily_lines(summary.report, texts)
     site = _one_line(summary.site)
     if summary.case:
         yield texts.text("mail.case", case=summary.case, revision=summary.revision)
     yield texts.text("mail.where", site=site)
     if summary.modality in _MODALITIES:
         yield texts.text("mail.modality", modality=summary.modality)
-    if summary.kind is not MessageKind.TECHNICAL:
+    if summary.kind in TO_TECHNICIAN:
+        if summary.arrived_at < summary.decided_at:
+            yield texts.text("mail.since", time=local_time(summary.arrived_at))
+    else:
         yield texts.text("mail.arrived", time=local_time(summary.arrived_at))
     yield texts.text("mail.decided", time=local_time(summary.decided_at))
-    if summary.kind is not MessageKind.TECHNICAL:
+    if summary.kind not in TO_TECHNICIAN | {MessageKind.TEST}:
         yield ""
         yield texts.text("mail.find")
         yield texts.text("mail.acknowledge", case=summary.case)
@@ -105,11 +108,12 @@ def _reason(summary: AlertSummary, texts: Catalogue) -> Iterator[str]:
     if summary.reason is None:
         return
     code = summary.reason.code
-    if summary.kind is MessageKind.TECHNICAL:
+    if summary.kind in TO_TECHNICIAN:
         known = CATALOGUE.get(code)
         if known is not None:
             yield texts.text("mail.reason", reason=known.meaning)
-            yield texts.text("mail.hint", hint=known.hint)
+            if summary.kind is MessageKind.TECHNICAL:
+                yield texts.text("mail.hint", hint=known.hint)
     else:
         yield texts.text("mail.reason", reason=texts.reason(code))
     yield texts.text("mail.code", code=code, detail=summary.reason.detail).rstrip()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from appliance.config.health import Health
 from appliance.config.option import Section, option
 from appliance.config.receiving import Dicom
 from appliance.config.values import (
@@ -307,6 +308,9 @@ class Site(Section):
         example=[{"name": "night-desk", "uri": "ipp://192.168.10.9/ipp/print"}],
     )
     alerts: Alerts = option("Who is told, and what happens when nobody answers", example={})
+    health: Health = option(
+        "What the technician is told about the box itself", default=Health(), example={}
+    )
     analysis: Analysis = option(
         "What one analysis may take", default=Analysis(), example={}, shown=False
     )

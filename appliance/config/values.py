@@ -23,6 +23,7 @@ _HOST: Final = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*\Z", re.ASCII)
 _MAILBOX: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}\Z", re.ASCII)
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?\Z", re.ASCII)
 _AE_TITLE: Final = re.compile(r"[ -\[\]-~]{1,16}\Z")
+_TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z", re.ASCII)
 _LONGEST_LINE: Final = 120
 
 
@@ -110,6 +111,12 @@ def _line(text: str) -> str:
     return text
 
 
+def _time_of_day(text: str) -> str:
+    if not _TIME_OF_DAY.match(text):
+        raise _wrong("not a time of day", 'write hours and minutes in quotes, such as "07:00"')
+    return text
+
+
 def _time_zone(text: str) -> str:
     try:
         ZoneInfo(text)
@@ -134,14 +141,24 @@ def _printer_uri(text: str) -> str:
     return text
 
 
-AeTitle = Annotated[str, AfterValidator(_ae_title)]
-Host = Annotated[str, AfterValidator(_host)]
-ListenAddress = Annotated[str, AfterValidator(_address)]
-Network = Annotated[IpNetwork, PlainValidator(_network), WithJsonSchema({"type": "string"})]
-EmailAddress = Annotated[str, AfterValidator(_email)]
-AbsolutePath = Annotated[str, AfterValidator(_path)]
-Name = Annotated[str, AfterValidator(_name)]
-Line = Annotated[str, AfterValidator(_line)]
-TimeZone = Annotated[str, AfterValidator(_time_zone)]
-PrinterUri = Annotated[str, AfterValidator(_printer_uri)]
+def _shape(kind: str, pattern: str = "") -> WithJsonSchema:
+    """For editors and the reference: the kind's name, and what can be told from it at once."""
+    return WithJsonSchema(
+        {"type": "string", "format": kind, **({"pattern": pattern} if pattern else {})}
+    )
+
+
+AeTitle = Annotated[str, AfterValidator(_ae_title), _shape("AE-title", r"^[ -\[\]-~]{1,16}$")]
+Host = Annotated[str, AfterValidator(_host), _shape("host-or-address", r"^[^\s/]+$")]
+ListenAddress = Annotated[str, AfterValidator(_address), _shape("address")]
+Network = Annotated[IpNetwork, PlainValidator(_network), _shape("address-or-network")]
+EmailAddress = Annotated[str, AfterValidator(_email), _shape("email", r"^[^@\s]+@[^@\s]+$")]
+AbsolutePath = Annotated[str, AfterValidator(_path), _shape("absolute-path", "^/")]
+Name = Annotated[str, AfterValidator(_name), _shape("name", r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
+Line = Annotated[str, AfterValidator(_line), _shape("text")]
+TimeOfDay = Annotated[
+    str, AfterValidator(_time_of_day), _shape("time-of-day", "^[0-2][0-9]:[0-5][0-9]$")
+]
+TimeZone = Annotated[str, AfterValidator(_time_zone), _shape("time-zone")]
+PrinterUri = Annotated[str, AfterValidator(_printer_uri), _shape("IPP-address", "^ipps?://")]
 Port = Annotated[int, Field(ge=1, le=65535)]

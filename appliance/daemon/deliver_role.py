@@ -15,29 +15,43 @@ from appliance.alerts.catalogue import load
 from appliance.alerts.email import EmailChannel, EmailSettings, MailSecurity
 from appliance.alerts.printer import PrinterChannel, PrinterSettings
 from appliance.clock import Clock
-from appliance.config.schema import Site
+from appliance.config.schema import Pacs as PacsOfSite
+from appliance.config.schema import Printer, Site
 from appliance.config.secrets import read_secret, secret_place
+from appliance.daemon.fact_finding import FactFinder
+from appliance.daemon.health_watch import HealthWatch
+from appliance.daemon.metrics import served
+from appliance.daemon.notify import Notifier
+from appliance.daemon.site_file import SiteFile
+from appliance.daemon.starts import note_start
 from appliance.daemon.state import master_key, state_folder, when_there
 from appliance.domain import OutboxItem
 from appliance.errors import StorageError
 from appliance.ledger.delivery import DeliveryLedger, Destination
 from appliance.ledger.intake import IntakeLedger
 from appliance.ledger.work import WorkLedger
+from appliance.loops import Loops
 from appliance.pipeline.deliver.deliverer import Deliverer
 from appliance.pipeline.deliver.pacs import Pacs, PacsPeer
 from appliance.pipeline.deliver.schedule import Policy, Step
 from appliance.pipeline.deliver.senders import ArchiveSender, ChannelSender, ReadBlob, Sender
 from appliance.sealing import MasterKey
-from appliance.storage import BlobStore
+from appliance.storage import BlobStore, make_folder
 
 _MAIL: Final = "mail"
 
 
-def deliver(site: Site, stop: threading.Event, clock: Clock) -> None:
-    """Deliver until asked to stop."""
+def deliver(site_file: SiteFile, stop: threading.Event, clock: Clock) -> None:
+    """Deliver until asked to stop; another site YAML is put into use between two turns."""
+    site = site_file.site
     state = state_folder(site)
     master = master_key(site)
+    loops = Loops(clock)
+    notifier = Notifier(loops, clock)
     with ExitStack() as stack:
+        stack.callback(notifier.close)
+        make_folder(state.deliver)
+        note_start(state.deliver, clock)
         ledger = DeliveryLedger(state.delivery)
         stack.callback(ledger.close)
         intake = when_there(partial(IntakeLedger, state.intake, read_only=True), stop, clock)
@@ -52,9 +66,32 @@ def deliver(site: Site, stop: threading.Event, clock: Clock) -> None:
             policy=policy(site),
             clock=clock,
             site=site.site.name,
+            loops=loops,
         )
+
+        finder = FactFinder(state, master, clock)
+        stack.callback(finder.close)
+        health = HealthWatch(
+            finder=finder,
+            teller=deliverer,
+            site=site,
+            last_report=ledger.last_report(),
+            loop=loops.add("health"),
+            clock=clock,
+        )
+        if site.health.metrics_port is not None:
+            stack.enter_context(served(state, site.health.metrics_port, clock))
+
+        def adopt(renewed: Site) -> None:
+            senders = dict(_senders(renewed, read_blob, clock))
+            deliverer.adopt(senders, policy(renewed), renewed.site.name)
+            health.adopt(renewed)
+
+        site_file.is_up()
         journal.event("delivering")
-        deliverer.run(stop)
+        notifier.ready("Delivering")
+        with health.beside(stop):
+            deliverer.run(stop, partial(site_file.reload_if_asked, adopt))
 
 
 def policy(site: Site) -> Policy:
@@ -79,20 +116,17 @@ def policy(site: Site) -> Policy:
 
 def _senders(site: Site, read_blob: ReadBlob, clock: Clock) -> Iterator[tuple[str, Sender]]:
     own_name = site.dicom.ae_title
-    mail = EmailChannel(_mail(site), load(site.site.language), clock)
+    mail = EmailChannel(mail_settings(site), load(site.site.language), clock)
     yield _MAIL, ChannelSender(mail, read_blob, own_name)
     for printer in site.printers:
-        settings = PrinterSettings(
-            printer.uri, _path(printer.ca_file), counts_pages=printer.counts_pages
-        )
-        paper = PrinterChannel(settings)
+        paper = PrinterChannel(printer_settings(printer))
         yield _printer(printer.name), ChannelSender(paper, read_blob, own_name)
     for each in site.pacs:
-        peer = PacsPeer(each.ae_title, each.host, each.port, each.tls, _path(each.ca_file))
-        yield _pacs(each.name), ArchiveSender(Pacs(peer, own_name), read_blob)
+        yield _pacs(each.name), ArchiveSender(Pacs(pacs_peer(each), own_name), read_blob)
 
 
-def _mail(site: Site) -> EmailSettings:
+def mail_settings(site: Site) -> EmailSettings:
+    """The mail server, with its password. Raises ConfigError as `read_secret`."""
     mail = site.mail
     place = secret_place(mail.password_file, "mail-password", os.environ) if mail.login else None
     return EmailSettings(
@@ -104,6 +138,16 @@ def _mail(site: Site) -> EmailSettings:
         user=mail.login or "",
         password=read_secret(place) if place else "",
     )
+
+
+def printer_settings(printer: Printer) -> PrinterSettings:
+    """A printer of the site YAML."""
+    return PrinterSettings(printer.uri, _path(printer.ca_file), counts_pages=printer.counts_pages)
+
+
+def pacs_peer(pacs: PacsOfSite) -> PacsPeer:
+    """A PACS of the site YAML."""
+    return PacsPeer(pacs.ae_title, pacs.host, pacs.port, pacs.tls, _path(pacs.ca_file))
 
 
 def _reader(intake: IntakeLedger, master: MasterKey, results: BlobStore) -> ReadBlob:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from appliance import journal
 from appliance.clock import Clock
-from appliance.config.schema import PackUse, Site
+from appliance.config.schema import Packs, PackUse, Site
+from appliance.daemon.model_record import ModelRecord
 from appliance.domain import ModelIdentity
 from appliance.errors import AnalysisError, OsteonError, PackError
 from appliance.inference.host import InferenceHost
@@ -41,11 +42,8 @@ def load_models(site: Site, clock: Clock, unusable: Unusable) -> Mapping[str, Mo
     """
     trust = Trust.shipped()
     folder = Path(site.packs.folder)
-    uses = site.packs.use or tuple(
-        PackUse(name=place.parent.name) for place in sorted(folder.glob("*/pack.yaml"))
-    )
     models: dict[str, Model] = {}
-    for use in uses:
+    for use in uses(site):
         try:
             pack = open_pack(folder / use.name, trust)
         except PackError as error:
@@ -54,6 +52,19 @@ def load_models(site: Site, clock: Clock, unusable: Unusable) -> Mapping[str, Mo
         else:
             models[use.name] = _model(pack, use, clock)
     return models
+
+
+def uses(site: Site) -> tuple[PackUse, ...]:
+    """The packs that the site names; where it names none, all that lie in the folder."""
+    return site.packs.use or tuple(
+        PackUse(name=place.parent.name)
+        for place in sorted(Path(site.packs.folder).glob("*/pack.yaml"))
+    )
+
+
+def host_settings(use: PackUse) -> HostSettings:
+    """How the site wants a pack to run."""
+    return HostSettings(use.device, None if use.runtime == "auto" else use.runtime)
 
 
 def warm_up(models: Mapping[str, Model], unusable: Unusable) -> None:
@@ -66,13 +77,39 @@ def warm_up(models: Mapping[str, Model], unusable: Unusable) -> None:
             unusable(name, error)
 
 
+class WarmModels:
+    """The site's models, kept warm over every reload that leaves `packs` as it was."""
+
+    def __init__(self, clock: Clock, record: ModelRecord) -> None:
+        self._clock = clock
+        self._record = record
+        self._packs: Packs | None = None
+        self._models: Mapping[str, Model] = {}
+
+    def of(self, site: Site) -> Mapping[str, Model]:
+        """The models of this site, each started and tried on its golden cases."""
+        if site.packs != self._packs:
+            self.close()
+            self._record.begin()
+            self._models = load_models(site, self._clock, self._record.pack_unusable)
+            self._packs = site.packs
+            warm_up(self._models, self._record.pack_down)
+            self._record.settle({name: each.identity for name, each in self._models.items()})
+        return self._models
+
+    def close(self) -> None:
+        """End every inference child."""
+        for model in self._models.values():
+            model.host.close()
+        self._models = {}
+
+
 def _model(pack: Pack, use: PackUse, clock: Clock) -> Model:
-    runtime = None if use.runtime == "auto" else use.runtime
     own = pack.spec.operating_point
     alert = own.alert if use.alert_threshold is None else max(own.report, use.alert_threshold)
     return Model(
         identity=pack.identity,
         spec=pack.spec,
         point=OperatingPoint(own.report, alert),
-        host=InferenceHost(pack, HostSettings(use.device, runtime), clock),
+        host=InferenceHost(pack, host_settings(use), clock),
     )

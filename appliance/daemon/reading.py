@@ -11,6 +11,7 @@ from appliance.daemon.workbench import Workbench
 from appliance.domain import (
     Admitted,
     Detections,
+    Execution,
     Job,
     NotRead,
     OutOfScope,
@@ -23,17 +24,20 @@ from appliance.errors import AnalysisError, DecodeError
 from appliance.ledger.intake import IntakeLedger
 from appliance.ledger.work import Field, WorkLedger
 from appliance.lifecycle import StudyState
+from appliance.loops import Loop
 from appliance.pipeline import gate
 from appliance.pipeline.alert import UrgencyTable, decide, reported
 from appliance.pipeline.findings import named_by_tags
 
+_START_SECONDS: Final = 480.0
+"""A child that must be started first: probed, loaded and tried, on an accelerator and the CPU."""
 _WORTH_ANOTHER_TRY: Final = frozenset(
     {"decoder-crashed", "inference-crashed", "inference-garbage", "inference-memory"}
 )
 """Anything else would only fail again, and a person waits to be told."""
 
-FellBack = Callable[[str, str], None]
-"""Told of a pack that runs on another device than it was asked to: its name and the device."""
+Ran = Callable[[str, Execution], None]
+"""Told of each reading that a pack finished: the pack's name, and how it ran."""
 
 
 class Gating:
@@ -74,7 +78,8 @@ class Reading:
         models: Mapping[str, Model],
         table: UrgencyTable,
         deadline_s: float,
-        fell_back: FellBack,
+        ran: Ran,
+        loop: Loop,
     ) -> None:
         self._intake = intake
         self._work = work
@@ -82,7 +87,8 @@ class Reading:
         self._models = models
         self._table = table
         self._deadline_s = deadline_s
-        self._fell_back = fell_back
+        self._ran = ran
+        self._loop = loop
 
     def __call__(self, task: Task) -> Step:
         """`Read`, `NotRead` or `OutOfScope`.
@@ -130,9 +136,9 @@ class Reading:
             raise AnalysisError("pack-missing", job.pack)
         bench = self._workbench.bench(study.key, task.seal, self._intake.instances(study.key))
         image = self._workbench.image(bench, study, job)
+        self._loop.turned(self._deadline_s + _START_SECONDS)
         items, execution = model.host.read(image, self._deadline_s)
-        if execution.fell_back:
-            self._fell_back(job.pack, execution.device)
+        self._ran(job.pack, execution)
         if model.spec.image == "film":
             shown = (facts for series in study.series for facts in series.instances)
             film = next(facts for facts in shown if facts.spooled_id == job.spooled_ids[0])

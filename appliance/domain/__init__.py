@@ -16,7 +16,16 @@ from appliance.domain.instances import (
     SpooledInstance,
     Vector,
 )
-from appliance.domain.messages import AlertFinding, AlertSummary, MessageKind, OutboxItem
+from appliance.domain.messages import (
+    TO_TECHNICIAN,
+    AlertFinding,
+    AlertSummary,
+    DailyReport,
+    MessageKind,
+    ModelLine,
+    OutboxItem,
+    TroubleLine,
+)
 from appliance.domain.readings import (
     Detection,
     Detections,
@@ -54,11 +63,13 @@ from appliance.domain.vocabulary import (
 )
 
 __all__ = [
+    "TO_TECHNICIAN",
     "Admitted",
     "AlertFinding",
     "AlertSummary",
     "Bone",
     "CaseCode",
+    "DailyReport",
     "Detection",
     "Detections",
     "Evidence",
@@ -74,6 +85,7 @@ __all__ = [
     "Job",
     "MessageKind",
     "ModelIdentity",
+    "ModelLine",
     "NotRead",
     "OutOfScope",
     "OutboxItem",
@@ -91,6 +103,7 @@ __all__ = [
     "SpooledInstance",
     "Study",
     "StudyKey",
+    "TroubleLine",
     "Vector",
     "VolumeRegion",
 ]

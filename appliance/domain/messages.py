@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
-from appliance.domain.vocabulary import Bone, CaseCode, FractureType, Reason, Side, StudyKey
+from appliance.domain.vocabulary import (
+    Bone,
+    CaseCode,
+    FractureType,
+    Outcome,
+    Reason,
+    Side,
+    StudyKey,
+)
 
 
 class MessageKind(StrEnum):
@@ -16,6 +25,17 @@ class MessageKind(StrEnum):
     NOT_ANALYSED = "not-analysed"
     RESULT_OBJECT = "result-object"
     TECHNICAL = "technical"
+    TEST = "test"
+    """About the box's own phantom: no patient, and nobody has to do anything."""
+    RECOVERED = "recovered"
+    """What the technician was told of is over."""
+    DAILY_REPORT = "daily-report"
+    """The box is alive; the technician learns of a dead one by the report that does not come."""
+
+
+TO_TECHNICIAN: Final = frozenset(
+    {MessageKind.TECHNICAL, MessageKind.RECOVERED, MessageKind.DAILY_REPORT}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +53,10 @@ class AlertSummary:
     reason: Reason | None = None
     modality: str = ""
     revision: int = 1
+    outcome: Outcome | None = None
+    """Of a test: what the pipeline made of the phantom."""
+    report: DailyReport | None = None
+    """Of a `DAILY_REPORT`, and of nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +68,45 @@ class AlertFinding:
     side: Side
     rib_number: int | None
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLine:
+    """One model pack as the daily report shows it. `code`: why it is down; empty: it runs."""
+
+    name: str
+    version: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class TroubleLine:
+    """One trouble that lasts. `about`: a channel, a pack, a part of the box; wall seconds."""
+
+    code: str
+    about: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class DailyReport:
+    """What the technician learns once a day: counts, and what waits for a person.
+
+    outcomes: how many revisions ended so since the last report. reasons: how many of those that
+    were not analysed, or not for this box, for each reason.
+    """
+
+    since: float
+    outcomes: tuple[tuple[Outcome, int], ...]
+    reasons: tuple[tuple[Outcome, str, int], ...]
+    under_way: int
+    unacknowledged: tuple[CaseCode, ...]
+    waiting_deliveries: int
+    troubles: tuple[TroubleLine, ...]
+    """The oldest first."""
+    models: tuple[ModelLine, ...]
+    free_bytes: int
+    software: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -268,6 +268,14 @@ class DeliveryLedger:
         )
         return tuple((decode(row["notice"], (AlertSummary,)), row["since"]) for row in rows)
 
+    def last_report(self) -> float | None:
+        """The wall second of the last daily report; None when there was none yet."""
+        row = self._database.execute(
+            "SELECT notice FROM items WHERE kind = ? ORDER BY id LIMIT 1",
+            (MessageKind.DAILY_REPORT,),
+        ).fetchone()
+        return None if row is None else decode(row["notice"], (AlertSummary,)).decided_at
+
     def acknowledgements(self, after: int = 0) -> tuple[Acknowledgement, ...]:
         """Acknowledgements numbered above `after`, in order."""
         rows = self._database.execute(

@@ -258,6 +258,22 @@ class IntakeLedger:
         """Those of them that are still open: more may come."""
         return tuple(each for each in self.associations(study) if each.ending is None)
 
+    def last_heard(self, calling_ae: str) -> float | None:
+        """When a peer last opened an association in which it stored something; wall time."""
+        row = self._execute(
+            "SELECT max(opened_at) AS latest FROM associations WHERE calling_ae = ?", calling_ae
+        ).fetchone()
+        return None if row["latest"] is None else float(row["latest"])
+
+    def last_study_from(self, calling_ae: str) -> tuple[int, StudyKey] | None:
+        """A peer's newest association that stored something, and a study that it stored into."""
+        row = self._execute(
+            "SELECT association, study_key FROM visits JOIN associations ON association = id"
+            " WHERE calling_ae = ? ORDER BY association DESC LIMIT 1",
+            calling_ae,
+        ).fetchone()
+        return None if row is None else (int(row["association"]), StudyKey(row["study_key"]))
+
     def last_received_at(self, study: StudyKey) -> float | None:
         """When the study last got an instance that it did not have; wall time."""
         row = self._execute(

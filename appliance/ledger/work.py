@@ -1,7 +1,8 @@
 """`work.db`: what the analyser knows. Written by the analyser alone.
 
 Revisions with their state, the sealed value that each state holds, the timeline of events, the
-outbox for the deliverer, and the keyed names of the objects that the box itself made.
+outbox for the deliverer, the model packs and how they run (`models.py` reads and writes these), and
+the keyed names of the objects that the box itself made.
 """
 
 from __future__ import annotations
@@ -56,6 +57,13 @@ SCHEMA: Final = (
     CREATE INDEX outbox_of ON outbox (study);
     CREATE TABLE own_objects (instance TEXT PRIMARY KEY, study TEXT NOT NULL) WITHOUT ROWID;
     """,
+    "ALTER TABLE revisions ADD COLUMN phantom INTEGER NOT NULL DEFAULT 0",
+    """
+    CREATE TABLE models (
+      name TEXT PRIMARY KEY, version TEXT NOT NULL, digest TEXT NOT NULL, code TEXT NOT NULL,
+      detail TEXT NOT NULL, runtime TEXT NOT NULL, device TEXT NOT NULL, ran_at REAL) WITHOUT ROWID;
+    CREATE INDEX ended ON revisions (changed_at) WHERE state = 'reported';
+    """,
 )
 
 
@@ -74,6 +82,8 @@ class Revision:
     changed_at: float
     outcome: Outcome | None
     reason: str | None
+    is_phantom: bool = False
+    """Positively recognised as the study that `osteon check` sends: no patient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +147,14 @@ class WorkLedger:
             database.execute(
                 "UPDATE revisions SET through = ? WHERE study = ? AND revision = ? AND state = ?",
                 (through, revision.study, revision.revision, StudyState.COLLECTING),
+            )
+
+    def mark_phantom(self, revision: Revision) -> None:
+        """Note that a collecting revision is the box's own phantom."""
+        with self._lock, transaction(self._database) as database:
+            database.execute(
+                "UPDATE revisions SET phantom = 1 WHERE study = ? AND revision = ? AND state = ?",
+                (revision.study, revision.revision, StudyState.COLLECTING),
             )
 
     def set_aside(self, revision: Revision, through: int, count: int, now: float) -> None:
@@ -328,6 +346,7 @@ class WorkLedger:
                 changed_at=row["changed_at"],
                 outcome=Outcome(row["outcome"]) if row["outcome"] else None,
                 reason=row["reason"],
+                is_phantom=bool(row["phantom"]),
             )
             for row in rows
         )

@@ -26,7 +26,6 @@ from appliance.pipeline.deliver.schedule import (
     supersedes,
 )
 from appliance.pipeline.deliver.steady import SteadyTime
-from appliance.pipeline.deliver.troubles import Trouble, Troubles
 
 DOCTOR = Destination("mail", "doctor@x.example")
 CHIEF = Destination("mail", "chief@x.example")
@@ -299,16 +298,3 @@ def test_a_jump_over_a_restart_is_held_within_an_hour(gap: float, felt: float) -
     last = Moment(1000.0, clock.wall)
     clock.wall += gap
     assert SteadyTime(clock, last).now().steady == 1000.0 + felt
-
-
-def test_a_trouble_is_told_once_and_then_counted() -> None:
-    troubles = Troubles({})
-    trouble = Trouble("mail-unreachable", "mail")
-    for _ in range(3):
-        troubles.note(trouble)
-    assert troubles.take_due(0.0) == ((trouble, 3),)
-    for _ in range(500):
-        troubles.note(trouble)
-    assert troubles.take_due(HOUR) == ()
-    assert troubles.take_due(6 * HOUR) == ((trouble, 500),)
-    assert troubles.take_due(math.inf) == ()

@@ -19,8 +19,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 from appliance import journal
-from appliance.domain import AlertSummary, CaseCode, MessageKind, OutboxItem, Reason
+from appliance.domain import (
+    TO_TECHNICIAN,
+    AlertSummary,
+    MessageKind,
+    OutboxItem,
+    TroubleLine,
+)
 from appliance.errors import DeliveryError, StorageError
+from appliance.health.troubles import Standing, Trouble, Troubles
 from appliance.ledger.delivery import (
     Delivery,
     DeliveryLedger,
@@ -29,6 +36,7 @@ from appliance.ledger.delivery import (
     Progress,
     own_notice,
 )
+from appliance.loops import Loops
 from appliance.pipeline.deliver.schedule import (
     ACKNOWLEDGED,
     SUPERSEDED,
@@ -41,12 +49,12 @@ from appliance.pipeline.deliver.schedule import (
     WaitUntil,
     competes,
     decide,
+    failing,
     hopeless,
     is_clinical,
     supersedes,
 )
 from appliance.pipeline.deliver.steady import SteadyTime
-from appliance.pipeline.deliver.troubles import Trouble, Troubles
 from appliance.pipeline.deliver.worker import Worker
 
 if TYPE_CHECKING:
@@ -54,8 +62,11 @@ if TYPE_CHECKING:
     from appliance.pipeline.deliver.senders import Sender
 
 _POLL_S: Final = 0.2
+_OUTBOX: Final = "work.db"
 _PATIENCE_S: Final = 2.0
 """How long stopping waits for what is being sent."""
+_UNNOTED: Final = TO_TECHNICIAN | {MessageKind.TEST}
+"""A notice about a notice would go on for ever; of a test, `osteon check` itself tells."""
 _QUIET_S: Final = 60.0
 """How often the journal repeats that a ledger fails; the loop meets it at every turn."""
 
@@ -66,6 +77,10 @@ class Outbox(Protocol):
     def outbox_after(self, last: int) -> tuple[OutboxItem, ...]:
         """Some messages numbered above `last`, oldest first; none when there are no more."""
         ...
+
+
+def _nothing() -> None:
+    """What is done between turns where nobody asks for anything."""
 
 
 @dataclass(slots=True)
@@ -82,6 +97,7 @@ class Deliverer:
 
     senders: by channel name; every channel that the policy names must be there (ValueError).
     site: the site's own name, for messages that the deliverer itself writes.
+    loops: where this loop and its workers show that they turn.
     """
 
     def __init__(  # noqa: PLR0913 - the role's parts, wired in one place
@@ -93,6 +109,7 @@ class Deliverer:
         policy: Policy,
         clock: Clock,
         site: str,
+        loops: Loops,
     ) -> None:
         if unknown := _channels(policy) - senders.keys():
             raise ValueError(f"no sender for {', '.join(sorted(unknown))}")
@@ -102,6 +119,8 @@ class Deliverer:
         self._policy = policy
         self._clock = clock
         self._site = site
+        self._loops = loops
+        self._loop = loops.add("deliverer")
         self._time = SteadyTime(clock, ledger.last_moment())
         self._open: dict[int, _Open] = {}
         self._unwritten: list[tuple[Progress, AlertSummary | None]] = []
@@ -111,15 +130,40 @@ class Deliverer:
         self._last_taken = ledger.last_outbox()
         self._last_notice = ledger.first_notice()
         self._last_acknowledgement = 0
-        self._troubles = Troubles(_told(ledger))
+        self._troubles = Troubles(ledger.notices(), frozenset(senders) | {_OUTBOX})
+        self._own: queue.SimpleQueue[AlertSummary] = queue.SimpleQueue()
         self._said: dict[str, float] = {}
 
-    def run(self, stop: threading.Event) -> None:
+    def stand(self, standing: tuple[Standing, ...]) -> None:
+        """What else is wrong with the box at present. From any thread."""
+        self._troubles.stand(standing)
+
+    def troubles(self) -> tuple[TroubleLine, ...]:
+        """What the technician was told of and is not over, the oldest first. From any thread."""
+        return self._troubles.lines()
+
+    def tell(self, summary: AlertSummary) -> None:
+        """Carry a message of the box's own to the technician. From any thread."""
+        self._own.put(summary)
+
+    def adopt(self, senders: Mapping[str, Sender], policy: Policy, site: str) -> None:
+        """Go on by other settings; what is being sent ends as it began. Between two turns only."""
+        if unknown := _channels(policy) - senders.keys():
+            raise ValueError(f"no sender for {', '.join(sorted(unknown))}")
+        self._senders, self._policy, self._site = senders, policy, site
+        self._troubles.use(frozenset(senders) | {_OUTBOX})
+        for one in self._open.values():
+            one.wake_at = -math.inf
+
+    def run(self, stop: threading.Event, between_turns: Callable[[], None] = _nothing) -> None:
         """Deliver until `stop` is set; returns within a few seconds then."""
         self._resume()
         while not stop.is_set():
+            self._loop.turned()
+            between_turns()
             self._tick()
             self._clock.wait(stop, _POLL_S)
+        self._loop.rests()
         for worker in self._workers.values():
             worker.stop()
         end = self._clock.monotonic() + _PATIENCE_S
@@ -141,7 +185,7 @@ class Deliverer:
             item = known.get(number)
             if item is None:
                 missing = DeliveryError("outbox-item-missing").code
-                self._note(missing, "work.db")
+                self._note(missing, _OUTBOX)
                 self._durably(partial(self._ledger.end, number, missing, self._time.now()))
             else:
                 self._open[number] = _Open(item, progress)
@@ -208,9 +252,11 @@ class Deliverer:
                 continue
             one.progress = one.progress.with_delivery(delivery)
             one.wake_at = -math.inf
-            # A notice about a notice would go on for ever.
-            if one.progress.kind is not MessageKind.TECHNICAL and hopeless(delivery):
-                self._note(delivery.code, delivery.destination.channel)
+            channel = delivery.destination.channel
+            if one.progress.kind not in _UNNOTED and hopeless(delivery):
+                self._note(delivery.code, channel)
+            elif delivery.state is DeliveryState.SENT and not self._fails_still(channel):
+                self._troubles.works(channel)
 
     # --- carrying out -----------------------------------------------------------------------------
 
@@ -254,31 +300,40 @@ class Deliverer:
                 )
                 one.progress = one.progress.with_delivery(given_up)
                 self._durably(partial(self._ledger.record, number, given_up))
-                if one.progress.kind is not MessageKind.TECHNICAL:
+                if one.progress.kind not in _UNNOTED:
                     self._note(DeliveryError("delivery-given-up").code, destination.channel)
             case Attempt(destination, stage):
                 self._busy.add((number, destination, stage))
                 known = one.progress.delivery(destination, stage)
                 tries = known.tries + 1 if known else 1
                 self._worker(destination.channel).submit(
-                    partial(self._attempt, one.item, destination, stage, tries)
+                    partial(
+                        self._attempt,
+                        self._senders[destination.channel],
+                        one.item,
+                        destination,
+                        stage,
+                        tries,
+                    )
                 )
             case _:
                 assert_never(action)
 
     def _worker(self, channel: str) -> Worker:
         if channel not in self._workers:
-            self._workers[channel] = Worker(channel)
+            self._workers[channel] = Worker(channel, self._loops.add(channel))
         return self._workers[channel]
 
-    def _attempt(self, item: OutboxItem, destination: Destination, stage: int, tries: int) -> None:
+    def _attempt(
+        self, sender: Sender, item: OutboxItem, destination: Destination, stage: int, tries: int
+    ) -> None:
         """On the channel's worker: record, send, record. Never raises."""
         begun = Delivery(destination, stage, DeliveryState.BEGUN, tries, self._time.now())
         if item.id not in self._open:  # acknowledged while it waited for its turn
             self._outcomes.put((item.id, begun))
             return
         self._durably(partial(self._ledger.record, item.id, begun))
-        ended = replace(self._try(item, begun), last=self._time.now())
+        ended = replace(self._try(sender, item, begun), last=self._time.now())
         self._durably(partial(self._ledger.record, item.id, ended))
         self._outcomes.put((item.id, ended))
         report = journal.event if ended.state is DeliveryState.SENT else journal.warn
@@ -293,11 +348,9 @@ class Deliverer:
             code=ended.code,
         )
 
-    def _try(self, item: OutboxItem, begun: Delivery) -> Delivery:
-        destination = begun.destination
-        sender = self._senders[destination.channel]
+    def _try(self, sender: Sender, item: OutboxItem, begun: Delivery) -> Delivery:
         try:
-            receipt = sender.deliver(item, destination.recipient, begun.stage)
+            receipt = sender.deliver(item, begun.destination.recipient, begun.stage)
         except DeliveryError as error:
             return _failed(begun, error)
         except Exception as error:  # noqa: BLE001 - the stage's boundary: recorded and tried again
@@ -314,20 +367,24 @@ class Deliverer:
     def _note(self, code: str, channel: str) -> None:
         self._troubles.note(Trouble(code, channel))
 
+    def _fails_still(self, channel: str) -> bool:
+        """Whether something else that is to go out there still does not."""
+        return any(
+            failing(one.progress, channel)
+            for one in self._open.values()
+            if one.progress.kind not in _UNNOTED
+        )
+
     def _tell_troubles(self) -> None:
-        for trouble, count in self._troubles.take_due(self._time.now().steady):
-            journal.fail(
-                "delivery-trouble", code=trouble.code, channel=trouble.channel, count=count
-            )
-            now = self._clock.now()
-            summary = AlertSummary(
-                case=CaseCode(""),
-                kind=MessageKind.TECHNICAL,
-                site=self._site,
-                arrived_at=now,
-                decided_at=now,
-                reason=Reason(trouble.code, f"{trouble.channel} ({count})"),
-            )
+        now = self._clock.now()
+        for due in self._troubles.take_due(self._time.now().steady, now):
+            ended = due.kind is MessageKind.RECOVERED
+            report = journal.event if ended else journal.fail
+            name = "trouble-over" if ended else "trouble"
+            report(name, code=due.trouble.code, channel=due.trouble.about)
+            self._own.put(due.summary(self._site, now))
+        while not self._own.empty():
+            summary = self._own.get()
             self._last_notice -= 1
             self._take(own_notice(self._last_notice, summary), summary)
 
@@ -356,13 +413,3 @@ def _failed(begun: Delivery, error: DeliveryError) -> Delivery:
 def _channels(policy: Policy) -> set[str]:
     people = (one for step in policy.steps for one in step.destinations)
     return {one.channel for one in (*people, *policy.results, *policy.technical)}
-
-
-def _told(ledger: DeliveryLedger) -> dict[Trouble, float]:
-    """When each trouble was last told, so that a process that keeps restarting does not repeat."""
-    told: dict[Trouble, float] = {}
-    for summary, since in ledger.notices():
-        if summary.reason is not None:
-            channel = summary.reason.detail.rpartition(" (")[0]
-            told.setdefault(Trouble(summary.reason.code, channel), since)
-    return told

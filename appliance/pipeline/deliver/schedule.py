@@ -3,8 +3,8 @@
 Alerts climb a ladder. Each step names whom to tell and how long to wait for an acknowledgement;
 after the last step the ladder is climbed again, at a slower pace, until somebody acknowledges or a
 later message of the case takes its place. A destination that cannot be reached moves an alert to
-the next step at once, and goes on being tried. Only results and technical messages are ever given
-up. Times are steady seconds.
+the next step at once, and goes on being tried. Only results, technical messages and tests are ever
+given up. Times are steady seconds.
 """
 
 from __future__ import annotations
@@ -60,6 +60,8 @@ class Policy:
     backoff: Backoff = Backoff()
     give_up_s: float = 7 * 86400.0
     """How long results and technical messages are tried."""
+    test_give_up_s: float = 600.0
+    """How long a test is tried: whoever started it is waiting, and later it would only puzzle."""
 
     def __post_init__(self) -> None:
         if not self.steps_for(has_page=False):
@@ -79,6 +81,10 @@ class Policy:
             for step in self.steps
         )
         return tuple(step for step in usable if step.destinations)
+
+    def tests(self, *, has_page: bool) -> tuple[Destination, ...]:
+        """Where a test goes: to whom an alert would go first."""
+        return self.steps_for(has_page=has_page)[0].destinations
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +177,11 @@ def decide(
             return _insist(progress, policy, now, busy, crowd)
         case MessageKind.RESULT_OBJECT:
             return _persist(progress, policy, policy.results, now, busy)
-        case MessageKind.TECHNICAL:
+        case MessageKind.TECHNICAL | MessageKind.RECOVERED | MessageKind.DAILY_REPORT:
             return _persist(progress, policy, policy.technical, now, busy)
+        case MessageKind.TEST:
+            told = policy.tests(has_page=progress.has_page)
+            return _persist(progress, policy, told, now, busy)
         case _:
             assert_never(progress.kind)
 
@@ -220,6 +229,15 @@ def hopeless(delivery: Delivery) -> bool:
     )
 
 
+def failing(progress: Progress, channel: str) -> bool:
+    """Whether the latest that was sent to some destination of the channel did not get out."""
+    latest: dict[Destination, Delivery] = {}
+    for one in sorted(progress.deliveries, key=lambda one: one.last.steady):
+        if one.destination.channel == channel:
+            latest[one.destination] = one
+    return any(hopeless(one) for one in latest.values())
+
+
 def _persist(
     progress: Progress,
     policy: Policy,
@@ -227,7 +245,7 @@ def _persist(
     now: float,
     busy: Busy,
 ) -> tuple[Action, ...]:
-    """A result or a technical message: each destination until it took it or time is over."""
+    """A result, a technical message, a test: each destination until it took it or time is over."""
     if not destinations:
         return (Done(NOWHERE),)
     settled = {DeliveryState.SENT, DeliveryState.ABANDONED}
@@ -239,7 +257,8 @@ def _persist(
     if not waiting:
         gave_up = any(one.state is DeliveryState.ABANDONED for one in progress.deliveries)
         return (Done(GIVEN_UP if gave_up else DELIVERED),)
-    over_at = progress.since + policy.give_up_s
+    is_test = progress.kind is MessageKind.TEST
+    over_at = progress.since + (policy.test_give_up_s if is_test else policy.give_up_s)
     idle = [one for one in waiting if (one, 0) not in busy]
     if now >= over_at and idle:
         return tuple(DeadLetter(one, 0) for one in idle)

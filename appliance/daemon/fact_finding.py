@@ -1,0 +1,129 @@
+"""The facts about the box on which health is judged: ledgers, disk, clock, receiver, files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from appliance import journal
+from appliance.clock import Clock
+from appliance.config.schema import Site
+from appliance.daemon.certificate_ends import certificate_files, ends_at
+from appliance.daemon.clock_watch import ClockWatch, is_synchronised
+from appliance.daemon.starts import last_starts
+from appliance.daemon.state import StateFolder
+from appliance.errors import DeliveryError, StorageError
+from appliance.health.judge import Certificate, Facts, Limits, PackDown, Underway
+from appliance.ledger.figures import Figures
+from appliance.ledger.models import ModelState, ModelStates
+from appliance.ledger.work import WorkLedger
+from appliance.phantom import CALLING_AE_TITLE, here
+from appliance.pipeline.deliver.pacs import Pacs, PacsPeer, Patience
+from appliance.sealing import MasterKey
+from appliance.storage import free_bytes
+
+_SELDOM_S: Final = 300.0
+"""How often what costs something is asked: the receiver by C-ECHO, the clock, old images."""
+_PATIENCE: Final = Patience(connect_s=5.0, negotiate_s=10.0, answer_s=10.0)
+_LOOK_BACK_S: Final = 7 * 86_400.0
+
+
+def limits(site: Site) -> Limits:
+    """What the site YAML says about health, in the judge's own terms."""
+    quiet = site.health.quiet_hours
+    return Limits(
+        reserved_bytes=site.dicom.limits.keep_free_mib << 20,
+        collecting_s=site.completeness.longest_wait_seconds,
+        stuck_s=60.0 * site.health.stuck_minutes,
+        quiet_s=None if quiet is None else 3600.0 * quiet,
+        wants_synchronised_clock=site.health.clock_needs_server,
+    )
+
+
+class FactFinder:
+    """Looks at the box. One thread; the ledgers are read over connections of its own."""
+
+    def __init__(self, state: StateFolder, master: MasterKey, clock: Clock) -> None:
+        self._state = state
+        self._master = master
+        self._clock = clock
+        self._work = WorkLedger(state.work, read_only=True)
+        self._models = ModelStates(state.work, read_only=True)
+        self.figures = Figures(state.intake, state.work, state.delivery)
+        self._folders = (state.receive, state.analyse, state.deliver)
+        self._watch = ClockWatch(clock)
+        self._asked_at = float("-inf")
+        self._answered_at = clock.monotonic()
+        self._is_silent = False
+        self._synchronised: bool | None = None
+        self._certificates: tuple[Certificate, ...] = ()
+        self._untouched: tuple[Underway, ...] = ()
+
+    def close(self) -> None:
+        """Close the ledgers."""
+        self._work.close()
+        self._models.close()
+        self.figures.close()
+
+    def models(self) -> tuple[ModelState, ...]:
+        """Every pack that the analyser uses, as it wrote it down."""
+        return self._models.all()
+
+    def look(self, site: Site) -> Facts:
+        """The box at this instant. Raises OSError, StorageError or sqlite3.Error."""
+        now = self._clock.now()
+        if self._clock.monotonic() - self._asked_at >= _SELDOM_S or self._is_silent:
+            self._ask_seldom(site)
+        silent_s = self._clock.monotonic() - self._answered_at if self._is_silent else None
+        return Facts(
+            now=now,
+            free_bytes=free_bytes(self._state.root),
+            under_way=(*self._unfinished(), *self._untouched),
+            packs=tuple(
+                PackDown(each.name, each.code, each.detail) for each in self.models() if each.code
+            ),
+            certificates=self._certificates,
+            unsynchronised_s=self._watch.unsynchronised_s(synchronised=self._synchronised),
+            jumped_s=self._watch.jumped_s(),
+            silent_s=silent_s,
+            starts=tuple((each.name, last_starts(each)) for each in self._folders),
+            last_image_at=self.figures.last_instance()[1],
+        )
+
+    def _ask_seldom(self, site: Site) -> None:
+        self._asked_at = self._clock.monotonic()
+        was_silent, self._is_silent = self._is_silent, not _answers(site)
+        if not self._is_silent:
+            self._answered_at = self._clock.monotonic()
+        elif not was_silent:
+            journal.warn("receiver-unanswering", port=site.dicom.port)
+        self._synchronised = is_synchronised()
+        self._certificates = tuple(_certificates(site))
+        waiting = self.figures.not_taken_up(self._clock.now() - _LOOK_BACK_S)
+        self._untouched = tuple(
+            Underway(self._master.case_code(study), None, at) for study, at in waiting.items()
+        )
+
+    def _unfinished(self) -> Iterator[Underway]:
+        for revision in self._work.unfinished():
+            if not revision.is_phantom:
+                yield Underway(revision.case, revision.state, revision.changed_at)
+
+
+def _answers(site: Site) -> bool:
+    """Whether our own receiver answers a C-ECHO, under the name that only this machine may use."""
+    own = PacsPeer(site.dicom.ae_title, here(site.dicom.address).host, site.dicom.port)
+    try:
+        Pacs(own, CALLING_AE_TITLE, _PATIENCE).verify(())
+    except DeliveryError:
+        return False
+    return True
+
+
+def _certificates(site: Site) -> Iterator[Certificate]:
+    for key, file in certificate_files(site):
+        try:
+            yield Certificate(key, ends_at(key, file))
+        except StorageError as error:
+            # Whoever uses the file says so; here it only has no date.
+            journal.warn("certificate-without-date", code=error.code)
