@@ -75,7 +75,9 @@ def test_every_module_that_mypy_excuses_is_imported() -> None:
     assert not unused
 
 
-@pytest.mark.parametrize("file", ["Makefile", ".ci/run", "provisioning/setup"])
+@pytest.mark.parametrize(
+    "file", ["Makefile", ".ci/run", "provisioning/install", "provisioning/setup"]
+)
 def test_every_path_in_a_script_exists(file: str) -> None:
     script = re.sub(r"#.*", "", (ROOT / file).read_text(encoding="utf-8"))
     paths = set(re.findall(r"\b(?:provisioning|requirements|models|tests|\.ci)/[\w./-]+", script))
