@@ -5,7 +5,7 @@ UV := .venv/bin/uv
 # ippeveprinter, Orthanc and mkfs lie there, and a plain user has no /usr/sbin in PATH.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: demo test check bench sweep setup lock clean
+.PHONY: demo test check docs bench sweep setup lock clean
 
 demo: setup
 	@$(PYTHON) -m tests.demo
@@ -18,6 +18,10 @@ check: setup
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+# The generated pages of the manual, the example and the schema of the site YAML.
+docs: setup
+	$(PYTHON) -m appliance.cli manual provisioning
 
 bench: setup
 	@$(PYTHON) -m tests.bench

@@ -46,7 +46,7 @@ def pages() -> Mapping[str, str]:
 
 def codes() -> str:
     """All codes, in Markdown: first what a technician can mend, then what a study may be."""
-    return "\n".join((_CODES_HEAD, *_errors(), _REASONS_HEAD, *_reasons())) + "\n"
+    return "\n".join((_CODES_HEAD, *_errors(), _REASONS_HEAD, *_reasons()))
 
 
 def _errors() -> Iterator[str]:

@@ -13,6 +13,7 @@ from appliance.config.document import Document, Plain
 from appliance.config.faults import KeyPath
 from appliance.config.receiving import Dicom, ListenerLimits
 from appliance.config.schema import Completeness
+from appliance.phantom import CALLING_AE_TITLE
 
 _UNIQUE: Final = (
     ("dicom.modalities.*.ae_title", "give each modality an AE title of its own"),
@@ -27,7 +28,18 @@ _COMPUTES_ON: Final = {"openvino": ("cpu", "gpu", "npu"), "onnxruntime": ("cpu",
 
 def cross_check(document: Document) -> None:
     """Add every contradiction between keys to the document's faults."""
-    for check in (_names, _printers, _steps, _listeners, _mail, _waiting, _packs, _urgency):
+    for check in (
+        _names,
+        _reserved,
+        _printers,
+        _steps,
+        _mailed,
+        _listeners,
+        _mail,
+        _waiting,
+        _packs,
+        _urgency,
+    ):
         for path, problem, fix in check(document.content):
             document.add(path, problem, fix)
 
@@ -44,6 +56,12 @@ def _names(content: Plain) -> _Found:
             seen.add(name)
 
 
+def _reserved(content: Plain) -> _Found:
+    for path, title in _texts(content, "dicom.modalities.*.ae_title"):
+        if title == CALLING_AE_TITLE:
+            yield path, "reserved for `osteon check`", "give the modality another AE title"
+
+
 def _printers(content: Plain) -> _Found:
     known = {name for _, name in _texts(content, "printers.*.name")}
     for path, name in _texts(content, "alerts.steps.*.printers.*"):
@@ -56,6 +74,13 @@ def _steps(content: Plain) -> _Found:
     for path, step in _select(content, "alerts.steps.*"):
         if isinstance(step, dict) and not step.get("email") and not step.get("printers"):
             yield path, "this step tells nobody", "add `email` or `printers` to it, or take it out"
+
+
+def _mailed(content: Plain) -> _Found:
+    steps = [step for _, step in _select(content, "alerts.steps.*") if isinstance(step, dict)]
+    if steps and not any(step.get("email") for step in steps):
+        fix = "add `email` to a step: what could not be read may have no page to print"
+        yield ("alerts", "steps"), "no step has an address for mails", fix
 
 
 def _listeners(content: Plain) -> _Found:

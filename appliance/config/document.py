@@ -86,7 +86,7 @@ def _decode(raw: bytes, document: Document) -> str | None:
         document.add((), size, f"keep it under {MOST_BYTES // 1024} KiB; is it the right file?")
         return None
     try:
-        return raw.decode("utf-8-sig")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = raw[: error.start]
         start = before.rfind(b"\n") + 1
@@ -94,10 +94,14 @@ def _decode(raw: bytes, document: Document) -> str | None:
         fix = "save the file as UTF-8 in the editor"
         document.add((), f"the text is not UTF-8{_likely_encoding(raw)}", fix, place)
         return None
+    if "\0" in text[:2]:  # as beside each plain character of UTF-16
+        document.add((), "the text is not UTF-8 but UTF-16", "save the file as UTF-8 in the editor")
+        return None
+    return text
 
 
 def _likely_encoding(raw: bytes) -> str:
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or 0 in raw[:2]:
         return " but UTF-16"
     try:
         raw.decode("gb18030")

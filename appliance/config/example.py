@@ -19,6 +19,7 @@ from appliance.config.schema import Site
 from appliance.domain import Bone, FractureType
 
 _HEAD: Final = """\
+# yaml-language-server: $schema=/usr/share/osteon/site.schema.json
 # The site YAML of Osteon. Made by `osteon config example`; check yours with `osteon config check`.
 # Put texts such as AE titles in quotes: without them 0104, NO and 1:30 are numbers or truth values.
 # Passwords and keys never stand here, but in files of mode 600 that are named here.

@@ -6,7 +6,6 @@ Unlike `load`, this looks at the disk; like it, it contacts nobody and changes n
 from __future__ import annotations
 
 import errno
-import os
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -47,11 +47,20 @@ def check_site(path: Path, now: float) -> Site:
     """
     site, document = parse_document(read_site_file(path), str(path))
     _own_mode(path, document)
+    check_named(site, document, now)
+    return site
+
+
+def check_named(site: Site, document: Document, now: float) -> None:
+    """Look at everything that a site names; `document` is where it was read from.
+
+    Raises:
+        ConfigFaults: `config-invalid`, with these faults and those that the document had.
+    """
     for where, problem, fix in _files(site, datetime.fromtimestamp(now, UTC)):
         document.add(where, problem, fix)
     if document.faults:
         raise ConfigFaults(document.faults)
-    return site
 
 
 def _own_mode(path: Path, document: Document) -> None:
@@ -87,13 +96,17 @@ def _listener(tls: ListenerTls, now: datetime) -> _Found:
     yield from _authorities((*section, "ca_file"), tls.ca_file, now)
     yield from _certificates((*section, "certificate_file"), tls.certificate_file, now)
     try:
-        own = x509.load_pem_x509_certificates(_content(tls.certificate_file))[0].public_key()
         key = load_pem_private_key(_content(tls.key_file), None).public_key()
-    except (OSError, ValueError, TypeError):
-        if _is_readable(tls.key_file):
-            fix = "write it as PEM, without a pass phrase"
-            yield (*section, "key_file"), f"{tls.key_file} is no private key in PEM", fix
+    except OSError:
+        return  # told above
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        fix = "write it as PEM, without a pass phrase"
+        yield (*section, "key_file"), f"{tls.key_file} is no private key in PEM", fix
         return
+    try:
+        own = x509.load_pem_x509_certificates(_content(tls.certificate_file))[0].public_key()
+    except (OSError, ValueError):
+        return  # told above
     form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     if own.public_bytes(*form) != key.public_bytes(*form):
         fix = "name the key with which this certificate was asked for"
@@ -156,7 +169,3 @@ def _content(named: str) -> bytes:
         raise FileNotFoundError(errno.ENOENT, "No such file")
     with Path(named).open("rb") as file:
         return file.read(_MOST_BYTES)
-
-
-def _is_readable(named: str) -> bool:
-    return os.access(named, os.R_OK) and Path(named).is_file()

@@ -39,6 +39,7 @@ class RunningReceiver:
     master: MasterKey
     port: int
     tls_port: int = 0
+    endpoints: list[Endpoint] = field(repr=False, kw_only=True)
     writer: IntakeLedger = field(repr=False, kw_only=True)
 
     @contextmanager
@@ -107,6 +108,7 @@ def running_receiver(
             master,
             plain.getsockname()[1],
             secure.getsockname()[1],
+            endpoints=endpoints,
             writer=ledger,
         )
     finally:

@@ -265,7 +265,7 @@ def mutated(draw: st.DrawFn) -> str:
     return "\n".join(lines)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(mutated())
 def test_a_mangled_file_loads_or_tells_its_faults(text: str) -> None:
     try:
