@@ -15,6 +15,7 @@ from appliance.error_catalogue.decoding import DECODING
 from appliance.error_catalogue.delivery import DELIVERY
 from appliance.error_catalogue.explanation import Explanation
 from appliance.error_catalogue.packs import PACKS
+from appliance.error_catalogue.provisioning import PROVISIONING
 from appliance.error_catalogue.receiving import RECEIVING
 from appliance.error_catalogue.storage import STORAGE
 from appliance.error_catalogue.usage import USAGE
@@ -29,6 +30,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     **ANALYSIS,
     **PACKS,
     **DELIVERY,
+    **PROVISIONING,
     **USAGE,
 }
 """Every stable code of `OsteonError` and its subclasses."""

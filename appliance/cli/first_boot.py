@@ -1,0 +1,198 @@
+"""`osteon first-boot`: the device's identity, and the site YAML from a stick."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import click
+
+from appliance.cli.options import config_option, json_option
+from appliance.cli.presentation import as_json, screen
+from appliance.clock import SystemClock
+from appliance.errors import ConfigError, UsageError
+from appliance.provision.fingerprint import grouped
+from appliance.provision.identity import ensure_identity
+from appliance.provision.importing import (
+    Confirm,
+    Imported,
+    Voucher,
+    check_fingerprint,
+    import_site,
+    is_untouched,
+)
+from appliance.provision.keyseal import SYSTEM_SEALS
+from appliance.provision.programs import answer_of
+from appliance.provision.stick import FAULTS_FILE, Stick
+from appliance.provision.volume import LABELS, mounted, wait_for_volume
+
+_SIGNERS: Final = (
+    Path("/etc/osteon/site-signers"),
+    Path("/usr/share/osteon/site-signers"),
+)
+"""The hospital's, then the maker's."""
+_TYPED_DIGITS: Final = 8
+_ALL_DIGITS: Final = 64
+
+identity_option = click.option(
+    "--identity",
+    "identity",
+    type=click.Path(path_type=Path),
+    default=Path("/etc/osteon/identity"),
+    show_default=True,
+    metavar="FOLDER",
+    help="Where the device's identity lies.",
+)
+
+
+@click.group("first-boot")
+def first_boot() -> None:
+    """Make this box somebody, and give it its site YAML."""
+
+
+@first_boot.command("identity")
+@identity_option
+@json_option
+def identity_verb(identity: Path, *, is_json: bool) -> None:
+    """Make the device's key pair and certificate request; show them where they are there."""
+    known, is_new = ensure_identity(identity, SYSTEM_SEALS, SystemClock().now())
+    if is_json:
+        as_json(
+            {
+                "device_id": known.device_id,
+                "protection": known.protection,
+                "is_weaker": known.protection.is_weaker,
+                "request": known.request.decode(),
+                "request_fingerprint": known.request_fingerprint,
+                "made_at": known.made_at,
+                "made_now": is_new,
+            }
+        )
+        return
+    out = screen()
+    weaker = " (weaker: there is no usable TPM2)" if known.protection.is_weaker else ""
+    out.print(f"device id:    {grouped(known.device_id)}", soft_wrap=True)
+    out.print(f"private key:  {known.protection}{weaker}", soft_wrap=True)
+    out.print(f"request:      {identity / 'device.csr'}", soft_wrap=True)
+    out.print(f"its SHA-256:  {grouped(known.request_fingerprint)}", soft_wrap=True)
+    out.print("made now" if is_new else f"made on {known.made_at}, left as it is")
+
+
+@first_boot.command("import")
+@click.option(
+    "--from",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="A folder, such as that of a mounted stick.",
+)
+@click.option(
+    "--from-label",
+    "labels",
+    multiple=True,
+    metavar="LABEL",
+    help=f"A stick or volume with this label. [default: {' or '.join(LABELS)}]",
+)
+@click.option(
+    "--wait",
+    default=0.0,
+    metavar="SECONDS",
+    help="How long to look for a volume.",
+    show_default=True,
+)
+@click.option(
+    "--fingerprint",
+    metavar="DIGITS",
+    help="SHA-256 of an unsigned file, all 64 digits, in place of a person's confirmation.",
+)
+@click.option(
+    "--signers",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    default=_SIGNERS,
+    show_default=True,
+    metavar="FILE",
+    help="Who may sign: OpenSSH's allowed signers.",
+)
+@click.option(
+    "--unattended",
+    is_flag=True,
+    help="At start: only a first site YAML, only a signed one; no volume is no error.",
+)
+@click.option("--then-start", metavar="UNIT", help="What to start when the site YAML is a new one.")
+@config_option
+def import_verb(  # noqa: PLR0913 - the options of one command
+    *,
+    folder: Path | None,
+    labels: tuple[str, ...],
+    wait: float,
+    fingerprint: str | None,
+    signers: tuple[Path, ...],
+    then_start: str | None,
+    config: Path,
+    unattended: bool,
+) -> None:
+    """Take the site YAML from a stick: vouched for, and free of faults."""
+    if folder is not None and labels:
+        raise UsageError("stick-named-twice")
+    if unattended and not is_untouched(config):
+        screen().print(f"{config} is there already: left as it is.", soft_wrap=True)
+        return
+    voucher = Voucher(signers, _confirming(fingerprint, is_unattended=unattended))
+    with ExitStack() as stack:
+        if folder is not None:
+            stick = Stick(folder)
+        else:
+            volume = wait_for_volume(labels or LABELS, wait, SystemClock())
+            if volume is None and unattended:
+                screen().print("No stick with a site YAML; `osteon first-boot import` takes one.")
+                return
+            if volume is None:
+                raise ConfigError("volume-missing", " or ".join(labels or LABELS))
+            stick = stack.enter_context(mounted(volume))
+        try:
+            taken = import_site(stick, config, voucher, SystemClock().now())
+        except ConfigError as error:
+            _tell_stick(stick, error)
+            raise
+    _show(taken, config)
+    if taken.has_changed and then_start is not None:
+        # The sockets are made from the site YAML when systemd reads its units: it did so before.
+        answer_of(["systemctl", "daemon-reload"])
+        answer_of(["systemctl", "--no-block", "start", then_start])
+
+
+def _confirming(given: str | None, *, is_unattended: bool) -> Confirm:
+    def confirm(digits: str) -> None:
+        if given is not None:
+            check_fingerprint(given, digits, _ALL_DIGITS)
+            return
+        screen().print(f"The file is not signed. SHA-256: {grouped(digits)}", soft_wrap=True)
+        if is_unattended or not sys.stdin.isatty():
+            raise ConfigError("site-unsigned", grouped(digits))
+        screen().print("Compare it with `sha256sum site.yaml` on the computer it was written on.")
+        answer = click.prompt(f"If they agree, type the first {_TYPED_DIGITS} digits")
+        check_fingerprint(answer, digits, _TYPED_DIGITS)
+
+    return confirm
+
+
+def _tell_stick(stick: Stick, error: ConfigError) -> None:
+    told = "was written onto the stick" if stick.write_faults(error) else "could not be written"
+    screen().print(f"{FAULTS_FILE} {told}.")
+
+
+def _show(taken: Imported, config: Path) -> None:
+    out = screen()
+    by = f"signed by {taken.signer}" if taken.signer is not None else "confirmed by its fingerprint"
+    out.print(f"site YAML, {by}", soft_wrap=True)
+    out.print(f"SHA-256: {grouped(taken.fingerprint)}", soft_wrap=True)
+    if taken.has_changed:
+        out.print(f"now in place: {config}", soft_wrap=True)
+        if taken.previous is not None:
+            out.print(f"the one before: {taken.previous}", soft_wrap=True)
+        out.print("Put it to use: systemctl daemon-reload && systemctl restart osteon.target")
+    else:
+        out.print(f"in place already: {config}", soft_wrap=True)

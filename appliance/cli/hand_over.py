@@ -1,0 +1,59 @@
+"""`osteon hand-over`: the sheet that a technician signs and leaves with the hospital."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import click
+
+from appliance.alerts.channel import Envelope, Page
+from appliance.alerts.printer import PrinterChannel, PrinterSettings
+from appliance.cli.first_boot import identity_option
+from appliance.cli.options import config_option, site_of
+from appliance.cli.presentation import screen
+from appliance.clock import SystemClock
+from appliance.config.schema import Printer
+from appliance.domain import CaseCode
+from appliance.errors import UsageError
+from appliance.provision.handover import gather
+from appliance.provision.handover_page import render_handover
+from appliance.storage import write_durably
+
+
+@click.command("hand-over")
+@click.option(
+    "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to put the PDF."
+)
+@click.option("--print", "printer", metavar="PRINTER", help="Name of a printer of the site YAML.")
+@identity_option
+@config_option
+def hand_over(output: Path | None, printer: str | None, identity: Path, config: Path) -> None:
+    """Make the one-page hand-over sheet: versions, fingerprints, address, what was tested."""
+    if output is None and printer is None:
+        raise UsageError("sheet-without-place")
+    site = site_of(config)
+    paper = None if printer is None else _printer(site.printers, printer)
+    os.environ["TZ"] = site.site.time_zone
+    time.tzset()
+    pdf = render_handover(gather(config, identity, SystemClock().now()))
+    out = screen()
+    if output is not None:
+        write_durably(output, pdf, mode=0o644)
+        out.print(f"{output}: one A4 page.", soft_wrap=True)
+    if paper is not None:
+        # The code is the job's name; a sheet belongs to no study.
+        receipt = paper.send(Envelope("", 0, ""), Page(CaseCode("hand-over"), pdf))
+        out.print(f"printed: {receipt.text}", soft_wrap=True)
+
+
+def _printer(printers: tuple[Printer, ...], name: str) -> PrinterChannel:
+    for each in printers:
+        if each.name == name:
+            authority = None if each.ca_file is None else Path(each.ca_file)
+            return PrinterChannel(
+                PrinterSettings(each.uri, authority, counts_pages=each.counts_pages)
+            )
+    known = ", ".join(each.name for each in printers)
+    raise UsageError("printer-not-in-yaml", f"the site YAML knows: {known or 'none'}")

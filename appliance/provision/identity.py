@@ -1,0 +1,199 @@
+"""The device's identity: a key pair made on the box, and the request for a certificate for it.
+
+The private key never leaves the box. The device id is the SHA-256 of the public key (DER,
+SubjectPublicKeyInfo, RFC 5280 4.1.2.7): nobody gives it out, and two boxes never share one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from appliance.errors import StorageError
+from appliance.provision.fingerprint import fingerprint
+from appliance.provision.keyseal import KeySeal, Protection, seal_strongest
+from appliance.storage import make_folder, storage_error, write_durably
+
+_RECORD: Final = "identity.json"
+_REQUEST: Final = "device.csr"
+_KEY: Final = "device.key"
+_FORMAT: Final = 1
+_NAME_DIGITS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceIdentity:
+    """Who this box is. `request`: the certificate request (PKCS #10) as PEM."""
+
+    device_id: str
+    protection: Protection
+    request: bytes
+    made_at: str
+    """ISO 8601, UTC, by the clock of that moment."""
+
+    @property
+    def request_fingerprint(self) -> str:
+        """SHA-256 of the request's DER, to compare with what reached the certificate authority."""
+        request = x509.load_pem_x509_csr(self.request)
+        return fingerprint(request.public_bytes(serialization.Encoding.DER))
+
+
+def ensure_identity(
+    folder: Path, ways: Sequence[KeySeal], now: float
+) -> tuple[DeviceIdentity, bool]:
+    """The identity in a folder, made where there is none; whether it was made now.
+
+    The record is written last: what a power cut left without one is made anew.
+
+    Args:
+        folder: private to root.
+        ways: how the key may be kept, strongest first.
+        now: seconds since 1970, UTC.
+
+    Raises:
+        StorageError: `identity-broken`; `disk-full`, `storage-failed`.
+    """
+    try:
+        make_folder(folder)
+        with _only_one(folder):
+            known = read_identity(folder)
+            if known is not None:
+                _check_key(known, folder, ways)
+                return known, False
+            return _make(folder, ways, now), True
+    except OSError as error:
+        raise storage_error(error) from error
+
+
+def read_identity(folder: Path) -> DeviceIdentity | None:
+    """The identity in a folder; None where no first boot has made one. Opens no key.
+
+    Raises:
+        StorageError: `identity-broken`, what lies there does not fit together.
+    """
+    try:
+        record = json.loads((folder / _RECORD).read_bytes())
+        known = DeviceIdentity(
+            device_id=record["device_id"],
+            protection=Protection(record["protection"]),
+            request=(folder / _REQUEST).read_bytes(),
+            made_at=record["made_at"],
+        )
+        request = x509.load_pem_x509_csr(known.request)
+    except FileNotFoundError:
+        if (folder / _RECORD).exists():
+            raise StorageError("identity-broken", "a file is missing") from None
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise StorageError("identity-broken", type(error).__name__) from error
+    except OSError as error:
+        raise storage_error(error) from error
+    if record.get("format") != _FORMAT or device_id(request.public_key()) != known.device_id:
+        raise StorageError("identity-broken", "the request is of another key")
+    return known
+
+
+def device_id(public: object) -> str:
+    """The fingerprint of an elliptic-curve public key, 64 hexadecimal digits; else empty."""
+    if not isinstance(public, ec.EllipticCurvePublicKey):
+        return ""
+    return fingerprint(
+        public.public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+
+
+def _make(folder: Path, ways: Sequence[KeySeal], now: float) -> DeviceIdentity:
+    key = ec.generate_private_key(ec.SECP256R1())
+    protection, sealed = seal_strongest(_pem(key), ways)
+    made = DeviceIdentity(
+        device_id=device_id(key.public_key()),
+        protection=protection,
+        request=_request(key),
+        made_at=datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
+    )
+    write_durably(folder / _KEY, sealed)
+    write_durably(folder / _REQUEST, made.request)
+    record = {
+        "format": _FORMAT,
+        "device_id": made.device_id,
+        "protection": made.protection,
+        "made_at": made.made_at,
+    }
+    write_durably(folder / _RECORD, json.dumps(record, indent=2).encode() + b"\n")
+    return made
+
+
+def _request(key: ec.EllipticCurvePrivateKey) -> bytes:
+    identifier = device_id(key.public_key())
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.COMMON_NAME, f"osteon-{identifier[:_NAME_DIGITS]}"),
+            x509.NameAttribute(NameOID.SERIAL_NUMBER, identifier),
+        ]
+    )
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    both = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
+    return (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(name)
+        .add_extension(usage, critical=True)
+        .add_extension(both, critical=False)
+        .sign(key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+    )
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _check_key(known: DeviceIdentity, folder: Path, ways: Sequence[KeySeal]) -> None:
+    """The sealed key must open on this machine, and be the one of the record."""
+    try:
+        sealed = (folder / _KEY).read_bytes()
+        way = next(way for way in ways if way.protection is known.protection)
+        opened = way.open(sealed)
+        key = serialization.load_pem_private_key(opened or b"", password=None)
+    except (OSError, ValueError, StopIteration) as error:
+        raise StorageError("identity-broken", "the key does not open here") from error
+    if device_id(key.public_key()) != known.device_id:
+        raise StorageError("identity-broken", "the key is another one")
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Two first boots at once would each leave half of an identity."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
