@@ -8,6 +8,7 @@ OsteonError
 ├── AnalysisError      a reading that did not finish
 ├── PackError          a model pack that may not be loaded
 ├── DeliveryError      a message, page or object that did not get out
+├── CheckError         what `osteon check` found out of order, and no other error names
 ├── UsageError         a command used in a way that cannot work      (exit 2)
 └── Notice             told to a technician, never raised: work goes on
 
@@ -59,6 +60,10 @@ class DeliveryError(OsteonError):
     def __init__(self, code: str, detail: str = "", *, permanent: bool = False) -> None:
         super().__init__(code, detail)
         self.permanent = permanent
+
+
+class CheckError(OsteonError):
+    """A live check found something out of order."""
 
 
 class UsageError(OsteonError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from appliance.alerts.catalogue import Catalogue, load
-from appliance.alerts.mail_text import local_time
+from appliance.alerts.times import local_time
 from appliance.alerts.sheet import Sheet
 from appliance.domain import (
     AlertFinding,
@@ -71,6 +71,8 @@ def render_page(content: PageContent) -> bytes:
     _foot(sheet, content, texts)
     if content.summary.kind is MessageKind.NOT_ANALYSED:
         _not_analysed(sheet, content, texts)
+    elif content.summary.kind is MessageKind.TEST:
+        _test(sheet, content, texts)
     else:
         _findings(sheet, content, texts)
         _scope(sheet, content, texts)
@@ -84,6 +86,8 @@ def _headline(sheet: Sheet, content: PageContent, texts: Catalogue) -> None:
     match summary.kind:
         case MessageKind.NOT_ANALYSED:
             key = "not-analysed"
+        case MessageKind.TEST:
+            key = "test"
         case MessageKind.AMENDED_ALERT if not summary.findings:
             key = "all-withdrawn"
         case MessageKind.AMENDED_ALERT:
@@ -105,8 +109,9 @@ def _headline(sheet: Sheet, content: PageContent, texts: Catalogue) -> None:
     where = " · ".join(part for part in (summary.site, summary.modality, revision) if part)
     sheet.line((beside, sheet.top - 12), where, 11, width=width)
     sheet.line((beside, sheet.top - 27), times, 9, width=width)
-    in_pacs = texts.text("page.in-pacs", case=summary.case)
-    sheet.line((beside, sheet.top - 41), in_pacs, 9, width=width)
+    if summary.kind is not MessageKind.TEST:
+        in_pacs = texts.text("page.in-pacs", case=summary.case)
+        sheet.line((beside, sheet.top - 41), in_pacs, 9, width=width)
     sheet.top = baseline - 14
 
 
@@ -194,6 +199,21 @@ def _scope(sheet: Sheet, content: PageContent, texts: Catalogue) -> None:
     sheet.top -= 6
 
 
+def _test(sheet: Sheet, content: PageContent, texts: Catalogue) -> None:
+    """No finding is listed, whatever the pipeline made of it: nothing may look like an alert."""
+    summary = content.summary
+    sheet.top -= 16
+    sheet.paragraph(texts.text("page.test.consequence"), 17, bold=True)
+    sheet.top -= 8
+    if summary.outcome is not None:
+        ended = texts.text(f"terms.outcome.{summary.outcome}")
+        sheet.paragraph(texts.text("page.test.outcome", outcome=ended), 12)
+    if summary.reason is not None:
+        sheet.paragraph(texts.reason(summary.reason.code), 12)
+        sheet.paragraph(f"{summary.reason.code} {summary.reason.detail}".rstrip(), 9)
+    sheet.top -= 6
+
+
 def _not_analysed(sheet: Sheet, content: PageContent, texts: Catalogue) -> None:
     sheet.top -= 16
     sheet.paragraph(texts.text("page.not-analysed.consequence"), 17, bold=True)
@@ -218,6 +238,8 @@ def _foot(sheet: Sheet, content: PageContent, texts: Catalogue) -> None:
         sheet.bottom += 10.5
     sheet.line((sheet.left, sheet.bottom + 2), texts.text("terms.disclaimer"), 13, bold=True)
     sheet.bottom += 22
+    if content.summary.kind is MessageKind.TEST:
+        return
     sheet.frame(sheet.bottom, 40)
     inner = sheet.width - 20
     words = texts.text("page.acknowledge")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
@@ -19,10 +19,11 @@ from pyipp import IPP
 from pyipp.enums import IppJobState, IppOperation, IppStatus
 from pyipp.exceptions import IPPConnectionError, IPPError, IPPResponseError
 
-from appliance.alerts.channel import Channel, Content, Envelope, Page, Receipt
+from appliance.alerts.channel import Channel, Content, Envelope, Page, Receipt, printable
 from appliance.errors import DeliveryError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 _NO_PAPER: Final = ("media-empty", "media-needed", "media-jam", "input-tray-missing")
@@ -39,6 +40,7 @@ _OUT_OF_ORDER: Final = (
     "offline",
     "cups-missing-filter",
 )
+_MOST_REASONS: Final = 200
 _TO_WAIT_FOR: Final = frozenset({IppJobState.PENDING, IppJobState.PROCESSING})
 _BUSY: Final = frozenset(
     {
@@ -97,24 +99,37 @@ class PrinterChannel(Channel):
     def _send(self, envelope: Envelope, content: Content) -> Receipt:
         del envelope  # a printer has no recipient, and paper no message identifier
         page = cast("Page", content)  # `Channel.send` let nothing else pass
-        try:
+        with _plain_errors():
             return asyncio.run(self._print(page))
-        except IPPConnectionError as error:
-            if isinstance(error.__cause__, aiohttp.ClientConnectorCertificateError):
-                raise DeliveryError("printer-certificate", permanent=True) from error
-            raise DeliveryError("printer-unreachable") from error
-        except IPPResponseError as error:
-            raise DeliveryError("printer-refused", "HTTP", permanent=True) from error
-        except IPPError as error:
-            raise _refusal(error) from error
 
-    async def _print(self, page: Page) -> Receipt:
-        async with IPP(
+    def ask(self) -> tuple[str, ...]:
+        """Ask the printer for its state, and print nothing.
+
+        Returns what it wants although it prints, in IPP's keywords; empty when it is ready.
+        Raises DeliveryError for one that would not print.
+        """
+        with _plain_errors():
+            return asyncio.run(self._ask())
+
+    async def _ask(self) -> tuple[str, ...]:
+        async with self._connection() as printer:
+            answer = await printer.execute(
+                IppOperation.GET_PRINTER_ATTRIBUTES,
+                {"operation-attributes-tag": {**_USER, "requested-attributes": _STATE}},
+            )
+        states: list[dict[str, Any]] = answer["printers"]
+        return _wants(states[0] if states else {})
+
+    def _connection(self) -> IPP:
+        return IPP(
             self._settings.uri,
             request_timeout=cast("int", self._settings.request_s),
             verify_ssl=cast("bool", self._trust()),
             user_agent="osteon",
-        ) as printer:
+        )
+
+    async def _print(self, page: Page) -> Receipt:
+        async with self._connection() as printer:
             answer = await printer.execute(IppOperation.PRINT_JOB, _print_job(page))
             number = int(answer["jobs"][0]["job-id"])
             try:
@@ -163,6 +178,39 @@ class PrinterChannel(Channel):
             return ssl.create_default_context(cafile=str(self._settings.ca_file))
         except (OSError, ssl.SSLError) as error:
             raise DeliveryError("ca-file-unusable", permanent=True) from error
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """The library's errors as ours."""
+    try:
+        yield
+    except IPPConnectionError as error:
+        if isinstance(error.__cause__, aiohttp.ClientConnectorCertificateError):
+            raise DeliveryError("printer-certificate", permanent=True) from error
+        raise DeliveryError("printer-unreachable") from error
+    except IPPResponseError as error:
+        raise DeliveryError("printer-refused", "HTTP", permanent=True) from error
+    except IPPError as error:
+        raise _refusal(error) from error
+
+
+_STATE: Final = ["printer-state", "printer-state-reasons", "printer-is-accepting-jobs"]
+_STOPPED: Final = 5
+"""printer-state (RFC 8011 5.4.11)."""
+
+
+def _wants(state: Mapping[str, Any]) -> tuple[str, ...]:
+    reasons = _keywords(state.get("printer-state-reasons")) - {"none"}
+    shown = printable(", ".join(sorted(reasons)), _MOST_REASONS)
+    if any(reason.startswith(_NO_PAPER) for reason in reasons):
+        raise DeliveryError("printer-out-of-paper", shown)
+    is_stopped = state.get("printer-state") == _STOPPED
+    if is_stopped or any(reason.startswith(_OUT_OF_ORDER) for reason in reasons):
+        raise DeliveryError("printer-stopped", shown)
+    if state.get("printer-is-accepting-jobs") is False:
+        raise DeliveryError("printer-refused", "it takes no jobs")
+    return tuple(printable(reason, _MOST_REASONS) for reason in sorted(reasons))
 
 
 _USER: Final = {"requesting-user-name": "osteon"}

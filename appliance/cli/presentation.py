@@ -48,8 +48,10 @@ def iso_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def outcome_text(outcome: Outcome | None, state: str) -> Text:
-    """The outcome in its colour, or the state while there is none yet."""
+def outcome_text(outcome: Outcome | None, state: str, *, is_phantom: bool = False) -> Text:
+    """The outcome in its colour, or the state while there is none yet; a test says so first."""
+    if is_phantom:
+        return Text(f"TEST: {outcome or state}", style="dim")
     if outcome is None:
         return Text(state, style="cyan")
     return Text(outcome.value, style=OUTCOME_STYLE[outcome])

@@ -45,7 +45,7 @@ def studies(config: Path, newest: int, *, is_json: bool) -> None:
             revision.case,
             str(revision.revision),
             local_time(revision.opened_at),
-            outcome_text(revision.outcome, revision.state),
+            outcome_text(revision.outcome, revision.state, is_phantom=revision.is_phantom),
             revision.reason or "",
             str(row["told"]),
             str(row["acknowledged_by"] or ""),
@@ -80,7 +80,8 @@ def show(case: str, config: Path, *, is_json: bool) -> None:
         as_json({**row, "timeline": timeline})
         return
     out = screen()
-    out.print(code, outcome_text(revisions[-1].outcome, revisions[-1].state))
+    last = revisions[-1]
+    out.print(code, outcome_text(last.outcome, last.state, is_phantom=last.is_phantom))
     shown = table("time", "s", "rev.", "what", "details")
     for moment in moments:
         details = ", ".join(
@@ -115,6 +116,7 @@ def _row(ledgers: Ledgers, revision: Revision) -> dict[str, object]:
         "state": revision.state,
         "outcome": revision.outcome,
         "reason": revision.reason,
+        "test": revision.is_phantom,
         "told": sent,
         "open_deliveries": waiting,
         "acknowledged_by": said[-1].by if said else None,

@@ -118,8 +118,8 @@ class Artefacts:
         )
         return self._sealed(seal, render_page(content))
 
-    def unread_page(self, task: Task, summary: AlertSummary) -> str:
-        """The printed page of a study that was not analysed, sealed.
+    def plain_page(self, task: Task, summary: AlertSummary) -> str:
+        """The printed page of a study of which nothing is shown: not analysed, or a test. Sealed.
 
         It names the patient as far as any header could be read.
         """

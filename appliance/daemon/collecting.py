@@ -7,6 +7,7 @@ this process saw something happen. After a restart the waiting begins anew.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,7 +16,8 @@ from appliance.daemon.analyser import Step, Task
 from appliance.daemon.workbench import Bench, Workbench
 from appliance.domain import Evidence, Study, StudyKey
 from appliance.ledger.intake import AssociationRecord, IntakeLedger
-from appliance.ledger.work import Field
+from appliance.ledger.work import Field, Revision
+from appliance.phantom import is_phantom
 from appliance.pipeline.assemble.completeness import (
     Arrival,
     AssociationFacts,
@@ -46,12 +48,19 @@ class Collecting:
     """Judges each collecting revision; reads headers as they come, so that the end is quick."""
 
     def __init__(
-        self, intake: IntakeLedger, workbench: Workbench, patience: Patience, clock: Clock
+        self,
+        intake: IntakeLedger,
+        workbench: Workbench,
+        patience: Patience,
+        clock: Clock,
+        *,
+        mark_phantom: Callable[[Revision], None],
     ) -> None:
         self._intake = intake
         self._workbench = workbench
         self._patience = patience
         self._clock = clock
+        self._mark_phantom = mark_phantom
         self._watches: dict[StudyKey, _Watch] = {}
 
     def __call__(self, task: Task) -> Step | None:
@@ -104,6 +113,8 @@ class Collecting:
                 return None
             case Complete(evidence):
                 self.forget(study)
+                if is_phantom([each.calling_ae for each in associations], bench.headers.values()):
+                    self._mark_phantom(task.revision)
                 return self._complete(task, bench, tuple(evidence))
 
     def _complete(self, task: Task, bench: Bench, evidence: tuple[Evidence, ...]) -> Step:

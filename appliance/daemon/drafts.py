@@ -63,6 +63,10 @@ class Draft:
         """A study, or a part of it, was not analysed."""
         return replace(self._summary(MessageKind.NOT_ANALYSED), reason=reason)
 
+    def test(self, outcome: Outcome, reason: Reason | None) -> AlertSummary:
+        """What became of the box's own phantom."""
+        return replace(self._summary(MessageKind.TEST), outcome=outcome, reason=reason)
+
     def _summary(self, kind: MessageKind) -> AlertSummary:
         return AlertSummary(
             case=self.revision.case,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from ipaddress import ip_network
 from typing import Final
@@ -14,41 +15,66 @@ from appliance import journal
 from appliance.clock import Clock
 from appliance.config.receiving import ListenerTls
 from appliance.config.schema import Site
+from appliance.config.socket_units import PLAIN, TLS
+from appliance.daemon.notify import Notifier
+from appliance.daemon.site_file import SiteFile
+from appliance.daemon.sockets import listening_sockets
+from appliance.daemon.starts import note_start
 from appliance.daemon.state import master_key, state_folder
 from appliance.errors import ConfigError
 from appliance.ledger.intake import IntakeLedger
+from appliance.loops import Loops
+from appliance.phantom import CALLING_AE_TITLE, here
 from appliance.pipeline.receive import Endpoint, Limits, Peer, Receiver, ReceiverSettings
-from appliance.storage import BlobStore, free_bytes
+from appliance.storage import BlobStore, free_bytes, make_folder
 
-_BACKLOG: Final = 128
 _LOOK_SECONDS: Final = 1.0
 
 
-def receive(site: Site, stop: threading.Event, clock: Clock) -> None:
-    """Listen and receive until asked to stop."""
+def receive(site_file: SiteFile, stop: threading.Event, clock: Clock) -> None:
+    """Listen and receive until asked to stop; another site YAML holds for new associations."""
+    site = site_file.site
     state = state_folder(site)
     master = master_key(site)
+    loops = Loops(clock)
+    loop = loops.add("receiver")
+    notifier = Notifier(loops, clock)
     with ExitStack() as stack:
-        endpoints = [Endpoint(_bound(stack, site.dicom.address, site.dicom.port))]
+        stack.callback(notifier.close)
+        sockets = listening_sockets(site.dicom, stack)
+        endpoints = [Endpoint(sockets[PLAIN])]
         if site.dicom.tls is not None:
-            bound = _bound(stack, site.dicom.address, site.dicom.tls.port)
-            endpoints.append(Endpoint(bound, tls_context(site.dicom.tls)))
+            endpoints.append(Endpoint(sockets[TLS], tls_context(site.dicom.tls)))
+        # Before the ledger, whose readers take the store as being there.
+        make_folder(state.receive)
+        note_start(state.receive, clock)
+        store = BlobStore(state.spool)
         ledger = IntakeLedger(state.intake)
         stack.callback(ledger.close)
         receiver = Receiver(
             endpoints,
             settings(site),
             ledger=ledger,
-            store=BlobStore(state.spool),
+            store=store,
             master=master,
             clock=clock,
             free_bytes=partial(free_bytes, state.root),
+            loops=loops,
         )
         receiver.start()
         stack.callback(receiver.stop)
+
+        def adopt(renewed: Site) -> None:
+            receiver.adopt(_with_tls_of(renewed, endpoints), settings(renewed))
+
+        site_file.is_up()
         for endpoint in endpoints:
             journal.event("listening", port=endpoint.socket.getsockname()[1])
+        ports = ", ".join(str(each.socket.getsockname()[1]) for each in endpoints)
+        notifier.ready(f"Receiving on port {ports}")
         while not clock.wait(stop, _LOOK_SECONDS):
+            loop.turned()
+            site_file.reload_if_asked(adopt)
             if receiver.failure is not None:
                 # Nothing can be acknowledged any more: a new process may find the disk mended.
                 raise receiver.failure
@@ -59,9 +85,12 @@ def settings(site: Site) -> ReceiverSettings:
     limits = site.dicom.limits
     return ReceiverSettings(
         ae_title=site.dicom.ae_title,
-        peers=tuple(
-            Peer(modality.ae_title, ip_network(str(modality.address)))
-            for modality in site.dicom.modalities
+        peers=(
+            *(
+                Peer(modality.ae_title, ip_network(str(modality.address)))
+                for modality in site.dicom.modalities
+            ),
+            Peer(CALLING_AE_TITLE, here(site.dicom.address).network),
         ),
         limits=Limits(
             associations=limits.associations,
@@ -91,11 +120,7 @@ def tls_context(tls: ListenerTls) -> ssl.SSLContext:
     return context
 
 
-def _bound(stack: ExitStack, address: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        made = stack.enter_context(socket.create_server((address, port), family=family))
-    except OSError as error:
-        raise ConfigError("port-unusable", f"{port}: {error.strerror}") from error
-    made.listen(_BACKLOG)
-    return made
+def _with_tls_of(site: Site, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+    """The same sockets with the site's certificates; a restart opens and closes sockets."""
+    tls = None if site.dicom.tls is None else tls_context(site.dicom.tls)
+    return [replace(each, tls=tls or each.tls) if each.tls else each for each in endpoints]

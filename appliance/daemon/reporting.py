@@ -55,6 +55,8 @@ class Reporting:
     def __call__(self, task: Task) -> Ending:
         """The ending. Raises DecodeError, StorageError, ConfigError while attempts are left."""
         concluded = self._work.value(task.revision, StudyState.ANALYSED, task.seal)
+        if task.revision.is_phantom:
+            return self._test(task, concluded)
         match concluded:
             case OutOfScope(reason):
                 return Ending(Outcome.NOT_FOR_THIS_BOX, reason.code)
@@ -68,8 +70,34 @@ class Reporting:
     def give_up(self, revision: Revision, reason: Reason) -> Ending:
         """The ending of a revision that a stage could not get through: words alone."""
         draft = Draft(revision, self._wishes.name, self._clock.now())
-        message = NewMessage(MessageKind.NOT_ANALYSED, draft.unread(reason))
+        if revision.is_phantom:
+            message = NewMessage(MessageKind.TEST, draft.test(Outcome.NOT_ANALYSED, reason))
+        else:
+            message = NewMessage(MessageKind.NOT_ANALYSED, draft.unread(reason))
         return Ending(Outcome.NOT_ANALYSED, reason.code, (message,))
+
+    # --- the box's own phantom --------------------------------------------------------------------
+
+    def _test(self, task: Task, concluded: object) -> Ending:
+        """The outcome that the pipeline came to, told as a test.
+
+        No finding and no picture is shown, and nothing goes to the PACS: it must not look like a
+        patient's anywhere.
+        """
+        why: Reason | None
+        match concluded:
+            case OutOfScope(reason):
+                outcome, why = Outcome.NOT_FOR_THIS_BOX, reason
+            case NotRead(reason):
+                outcome, why = Outcome.NOT_ANALYSED, reason
+            case Read():
+                outcome, why = outcome_of(concluded)
+            case _:
+                raise AnalysisError("stage-value-unknown", type(concluded).__name__)
+        summary = self._draft(task).test(outcome, why)
+        page = () if task.is_last_attempt else (self._artefacts.plain_page(task, summary),)
+        message = NewMessage(MessageKind.TEST, summary, page)
+        return Ending(outcome, why.code if why else None, (message,), fields={"test": True})
 
     # --- not analysed -----------------------------------------------------------------------------
 
@@ -78,7 +106,7 @@ class Reporting:
         return Ending(Outcome.NOT_ANALYSED, reason.code, (message,))
 
     def _unread_message(self, task: Task, summary: AlertSummary) -> NewMessage:
-        page = () if task.is_last_attempt else (self._artefacts.unread_page(task, summary),)
+        page = () if task.is_last_attempt else (self._artefacts.plain_page(task, summary),)
         return NewMessage(MessageKind.NOT_ANALYSED, summary, page)
 
     # --- read -------------------------------------------------------------------------------------

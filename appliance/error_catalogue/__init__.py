@@ -10,10 +10,12 @@ from __future__ import annotations
 from typing import Final
 
 from appliance.error_catalogue.analysis import ANALYSIS
+from appliance.error_catalogue.checking import CHECKING
 from appliance.error_catalogue.configuration import CONFIGURATION
 from appliance.error_catalogue.decoding import DECODING
 from appliance.error_catalogue.delivery import DELIVERY
 from appliance.error_catalogue.explanation import Explanation
+from appliance.error_catalogue.health import HEALTH
 from appliance.error_catalogue.packs import PACKS
 from appliance.error_catalogue.provisioning import PROVISIONING
 from appliance.error_catalogue.receiving import RECEIVING
@@ -30,6 +32,8 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     **ANALYSIS,
     **PACKS,
     **DELIVERY,
+    **HEALTH,
+    **CHECKING,
     **PROVISIONING,
     **USAGE,
 }

@@ -18,6 +18,10 @@ _REPLY_BYTES: Final = 64 * 2**20
 """A child answers without arrays; this also bounds any file that a driver may want to write."""
 
 
+_PROBE_MIB: Final = 1024
+"""For a child that only says what it could use."""
+
+
 @dataclass(frozen=True, slots=True)
 class HostSettings:
     """How a pack is to run.
@@ -56,7 +60,8 @@ def start(
     began = clock.monotonic()
     failure = AnalysisError("runtime-missing")
     reason = "device-missing"
-    first = _launch(pack, settings, clock)
+    memory_mib = pack.spec.budget.memory_mib
+    first = _launch(memory_mib, settings, clock)
     try:
         ways = _ways(first, settings)
     except AnalysisError:
@@ -67,7 +72,7 @@ def start(
         if way in distrusted:
             reason = "device-distrusted"
             continue
-        child = child or _launch(pack, settings, clock)
+        child = child or _launch(memory_mib, settings, clock)
         try:
             ask(child, _load_request(pack, way), settings.start_s)
         except AnalysisError as error:
@@ -81,6 +86,19 @@ def start(
     if child is not None:
         child.close()
     raise failure
+
+
+def offered(settings: HostSettings, clock: Clock) -> Mapping[str, frozenset[Device]]:
+    """What each library can use on this machine, asked in a child of its own.
+
+    Raises:
+        AnalysisError: as `ask`.
+    """
+    child = _launch(_PROBE_MIB, settings, clock)
+    try:
+        return _available(child, settings)
+    finally:
+        child.close()
 
 
 def ask(child: Child, message: Message, within_s: float) -> Mapping[str, Any]:
@@ -98,8 +116,8 @@ def ask(child: Child, message: Message, within_s: float) -> Mapping[str, Any]:
         raise AnalysisError(error.code, error.detail) from None
 
 
-def _launch(pack: Pack, settings: HostSettings, clock: Clock) -> Child:
-    limits = Limits(pack.spec.budget.memory_mib << 20, _REPLY_BYTES, settings.start_s)
+def _launch(memory_mib: int, settings: HostSettings, clock: Clock) -> Child:
+    limits = Limits(memory_mib << 20, _REPLY_BYTES, settings.start_s)
     try:
         return Child(settings.module, limits, clock, settings.environment)
     except ChildError as error:
@@ -107,15 +125,18 @@ def _launch(pack: Pack, settings: HostSettings, clock: Clock) -> Child:
 
 
 def _ways(child: Child, settings: HostSettings) -> tuple[Choice, ...]:
+    return choices(settings.device, _available(child, settings), settings.runtime)
+
+
+def _available(child: Child, settings: HostSettings) -> dict[str, frozenset[Device]]:
     answer = ask(child, Message({"do": "probe"}), settings.start_s)
     try:
-        available = {
+        return {
             str(library): frozenset(map(Device, devices))
             for library, devices in answer["available"].items()
         }
     except (KeyError, TypeError, ValueError, AttributeError):
         raise AnalysisError("inference-garbage", "no devices named") from None
-    return choices(settings.device, available, settings.runtime)
 
 
 def _load_request(pack: Pack, way: Choice) -> Message:

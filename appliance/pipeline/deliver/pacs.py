@@ -22,12 +22,15 @@ from pynetdicom.transport import AssociationSocket
 from appliance.errors import DeliveryError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from pydicom.dataset import FileDataset
     from pynetdicom.association import Association
+    from pynetdicom.presentation import PresentationContext
     from pynetdicom.transport import AddressInformation
 
+_VERIFICATION: Final = "1.2.840.10008.1.1"
 _SUCCESS: Final = 0x0000
 _DUPLICATE: Final = 0x0111
 _WARNINGS: Final = frozenset({0x0001, 0x0107, 0x0116})
@@ -74,7 +77,11 @@ class Pacs:
         `pacs-refuses-class`, `pacs-refuses-object` and `ca-file-unusable` are not.
         """
         dataset = dcmread(io.BytesIO(part10))
-        association = self._associate(dataset)
+        # A context for each syntax: the PACS may take either, and both are what it must know.
+        association = self._associate(
+            build_context(dataset.SOPClassUID, syntax)
+            for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+        )
         try:
             status = self._store(association, dataset)
         finally:
@@ -82,21 +89,33 @@ class Pacs:
                 association.release()
         return receipt(status)
 
-    def _associate(self, dataset: FileDataset) -> Association:
+    def verify(self, sop_classes: Sequence[str]) -> tuple[str, ...]:
+        """C-ECHO, and ask which of these SOP classes the PACS takes; nothing is stored.
+
+        Returns those that it does not take. Raises DeliveryError as `send` does.
+        """
+        wanted = (_VERIFICATION, *sop_classes)
+        association = self._associate(build_context(each) for each in wanted)
+        accepted = {str(context.abstract_syntax) for context in association.accepted_contexts}
+        try:
+            # One that does not know the echo has answered all the same, by taking the association.
+            if _VERIFICATION in accepted:
+                _check_echo(association)
+        finally:
+            if association.is_established:
+                association.release()
+        return tuple(each for each in sop_classes if each not in accepted)
+
+    def _associate(self, contexts: Iterable[PresentationContext]) -> Association:
         entity = _Requestor(ae_title=self._own_ae_title)
         entity.connection_timeout = self._patience.connect_s
         entity.acse_timeout = self._patience.negotiate_s
         entity.dimse_timeout = self._patience.answer_s
         entity.network_timeout = self._patience.answer_s
-        # A context for each syntax: the PACS may take either, and both are what it must know.
-        contexts = [
-            build_context(dataset.SOPClassUID, syntax)
-            for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
-        ]
         association = entity.associate(
             self._peer.host,
             self._peer.port,
-            contexts=contexts,
+            contexts=[*contexts],
             ae_title=self._peer.ae_title,
             tls_args=self._tls(),
         )
@@ -125,6 +144,17 @@ class Pacs:
         except OSError as error:
             raise DeliveryError("ca-file-unusable", permanent=True) from error
         return context, self._peer.host
+
+
+def _check_echo(association: Association) -> None:
+    try:
+        answer = association.send_c_echo()
+    except RuntimeError as error:
+        raise DeliveryError("pacs-aborted") from error
+    if "Status" not in answer:
+        raise DeliveryError("pacs-no-answer")
+    if answer.Status != _SUCCESS:
+        raise DeliveryError("pacs-cannot-process", f"0x{answer.Status:04X}")
 
 
 def receipt(status: int) -> str:
