@@ -40,7 +40,7 @@ HEALTH: Final = {
     ),
     "unit-failed": Explanation(
         "A part of Osteon failed again and again and is not running now. The other parts go on.",
-        "Read its log: `journalctl -u UNIT -n 50`. It is tried again after 20 minutes; at once with "
-        "`systemctl restart osteon.target`.",
+        "Read its log: `journalctl -u UNIT -n 50`. It is tried again after 20 minutes; at "
+        "once with `systemctl restart osteon.target`.",
     ),
 }
