@@ -7,10 +7,12 @@ the state folder each role keeps:
     site.applied.yaml   what the role works with now, and starts with when the file is broken
     site.started.yaml   what its sockets and ledgers were opened with
     site.refused        why the file was last refused; gone once it is good again
+    site.unfit          the digest of a file with which the role could not start, and why
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,6 +33,9 @@ _MOST_FAULTS: Final = 5
 _APPLIED: Final = "site.applied.yaml"
 _STARTED: Final = "site.started.yaml"
 _REFUSED: Final = "site.refused"
+_UNFIT: Final = "site.unfit"
+_MODE: Final = 0o640
+"""The analyser reads the other roles' notes, as one of their group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,8 @@ def read_or_fall_back(path: Path, role: str) -> Reading:
     raw = b""
     try:
         raw = read_site_file(path)
-        return Reading(parse_site(raw, str(path)), raw)
+        site = parse_site(raw, str(path))
+        return _kept_for_unfit(Path(site.state_folder) / role, raw) or Reading(site, raw)
     except ConfigError as refusal:
         kept = _last_good(raw, role)
         if kept is None:
@@ -76,10 +82,8 @@ def in_use(state_folder: Path, role: str) -> InUse | None:
 
 def refusals(state_folder: Path) -> frozenset[str]:
     """Why roles refuse the file at present, in words without values: `line 12, dicom.port`."""
-    return frozenset(
-        file.read_text(encoding="utf-8", errors="replace")
-        for file in state_folder.glob(f"*/{_REFUSED}")
-    )
+    found = (_text(file) for file in state_folder.glob(f"*/{_REFUSED}"))
+    return frozenset(filter(None, found))
 
 
 class SiteFile:
@@ -122,16 +126,13 @@ class SiteFile:
         if self._reading.refusal is None:
             self._clear_refusal()
 
-    def fall_back(self, refusal: ConfigError) -> bool:
-        """Take the last good copy after the role could not start with the file.
+    def could_not_start(self, why: ConfigError) -> None:
+        """The role ends without having worked: its next start takes the last good copy instead.
 
-        Returns whether there is one that it has not tried yet.
+        In a process of its own, since sockets that systemd hands over can be taken only once.
         """
-        kept = _copy(self._folder / _APPLIED)
-        if self._is_up or kept is None or kept.raw == self._reading.raw:
-            return False
-        self._use(Reading(kept.site, kept.raw, refusal))
-        return True
+        if not self._is_up and self._reading.refusal is None:
+            self._keep(_UNFIT, f"{_digest(self._reading.raw)} {_words(why)}".encode())
 
     def reload_if_asked(self, apply: Callable[[Site], None]) -> None:
         """Read the file again if somebody asked, and put it into use; or refuse it, and say so.
@@ -173,14 +174,36 @@ class SiteFile:
     def _keep(self, name: str, content: bytes) -> None:
         try:
             make_folder(self._folder)
-            write_durably(self._folder / name, content)
+            write_durably(self._folder / name, content, mode=_MODE)
         except (OSError, StorageError) as error:
             # A full disk must not keep the box from starting; the next start tries again.
             journal.fail("config-not-kept", reason=type(error).__name__)
 
     def _clear_refusal(self) -> None:
-        with suppress(OSError):
-            (self._folder / _REFUSED).unlink(missing_ok=True)
+        for name in (_REFUSED, _UNFIT):
+            with suppress(OSError):
+                (self._folder / name).unlink(missing_ok=True)
+
+
+def _kept_for_unfit(folder: Path, raw: bytes) -> Reading | None:
+    """The copy to start with where the role could not start with this file."""
+    digest, _, why = _text(folder / _UNFIT).partition(" ")
+    kept = _copy(folder / _APPLIED)
+    if digest != _digest(raw) or kept is None or kept.raw == raw:
+        return None
+    return Reading(kept.site, kept.raw, ConfigError("config-unfit", why))
+
+
+def _digest(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
+def _text(file: Path) -> str:
+    """A note; empty where there is none, or none that may be read."""
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _last_good(raw: bytes, role: str) -> Reading | None:

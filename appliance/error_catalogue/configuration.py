@@ -25,6 +25,12 @@ CONFIGURATION: Final = {
         "Run `osteon config check`, mend each fault at its line, then run "
         "`systemctl reload osteon.target`.",
     ),
+    "config-unfit": Explanation(
+        "A part of Osteon could not start with the site YAML, for the reason given; it works with "
+        "the last good one.",
+        "Mend what the reason says, then run `systemctl reload osteon.target`; after a change of a "
+        "port or its address `systemctl daemon-reload` and `systemctl restart osteon.target`.",
+    ),
     "config-unreadable": Explanation(
         "The site YAML is not there, or this user may not read it.",
         "Check the path given with --config and the file's owner and mode.",

@@ -163,18 +163,38 @@ def test_a_file_with_which_the_role_cannot_start_falls_back_once(disk: Disk) -> 
     disk.write(lambda text: text.replace("  port: 11112", "  port: 104"))
     role = disk.role()
     assert role.site.dicom.port == 104
-    assert role.fall_back(ConfigError("port-unusable", "104"))
-    assert role.site.dicom.port == 11112
-    assert refusals(disk.state) == {"port-unusable 104"}
-    assert not role.fall_back(ConfigError("port-unusable", "11112"))
+    role.could_not_start(ConfigError("port-unusable", "104"))
+    again = disk.role()
+    assert again.site.dicom.port == 11112
+    assert refusals(disk.state) == {"config-unfit port-unusable 104"}
+    again.is_up()
+    assert disk.role().site.dicom.port == 11112
+    _reload(again)
+    assert again.site.dicom.port == 104
+    assert refusals(disk.state) == frozenset()
+    assert disk.role().site.dicom.port == 104
 
 
-def test_a_role_that_works_never_falls_back(disk: Disk) -> None:
+def test_a_file_that_changed_since_it_was_unfit_is_tried_again(disk: Disk) -> None:
     disk.worked_before()
-    disk.write(_named("Renamed"))
+    disk.write(lambda text: text.replace("  port: 11112", "  port: 104"))
+    disk.role().could_not_start(ConfigError("port-unusable", "104"))
+    disk.write(lambda text: text.replace("  port: 11112", "  port: 105"))
+    assert disk.role().site.dicom.port == 105
+
+
+def test_without_a_copy_the_file_is_tried_again_each_time(disk: Disk) -> None:
+    disk.role().could_not_start(ConfigError("port-unusable", "11112"))
+    disk.role().is_up()
+    assert refusals(disk.state) == frozenset()
+
+
+def test_a_role_that_works_finds_no_file_unfit(disk: Disk) -> None:
     role = disk.role()
     role.is_up()
-    assert not role.fall_back(ConfigError("port-unusable", "104"))
+    role.could_not_start(ConfigError("port-unusable", "104"))
+    assert disk.role().site.dicom.port == 11112
+    assert refusals(disk.state) == frozenset()
 
 
 def test_what_waits_for_a_restart_is_named(disk: Disk) -> None:
