@@ -1,68 +1,160 @@
-"""`osteon version`: what runs here, with the versions that a regulator asks for."""
+"""`osteon version`: what runs here, as a regulator asks for it; a screen, JSON, or an SBOM."""
 
 from __future__ import annotations
 
 import platform
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Final
 
 import click
+from rich.console import Console
 
 import appliance
-from appliance.cli.options import json_option
-from appliance.cli.presentation import as_json, screen, table
-from appliance.errors import PackError
+from appliance.cli.build import content_hash, revision
+from appliance.cli.options import config_option, json_option
+from appliance.cli.presentation import as_json, iso_time, local_time, screen, table
+from appliance.cli.sbom import bill_of_materials, installed
+from appliance.clock import SystemClock
+from appliance.config.load import load_site
+from appliance.config.schema import Packs, Site
+from appliance.daemon.state import StateFolder
+from appliance.domain import ModelIdentity
+from appliance.errors import ConfigError, PackError, StorageError
 from appliance.inference.manifest import Trust
 from appliance.inference.package import open_pack
+from appliance.ledger.models import ModelState, ModelStates
 
-_LIBRARIES = ("openvino", "onnxruntime", "pydicom", "pynetdicom", "highdicom", "tink", "tuf")
+_LIBRARIES: Final = ("openvino", "onnxruntime", "pydicom", "pynetdicom", "highdicom", "tink", "tuf")
+_NOT_ACCEPTED: Final = "not accepted by this site"
+"""No step of acceptance exists that could say otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """A pack of the folder: its identity, or why it cannot be used; and how it ran here last."""
+
+    name: str
+    identity: ModelIdentity | None
+    fault: str
+    state: ModelState | None
 
 
 @click.command()
+@config_option
 @click.option(
     "--packs",
     type=click.Path(path_type=Path),
-    default=Path("/usr/share/osteon/models"),
-    show_default=True,
     metavar="FOLDER",
-    help="Folder of model packs.",
+    help="Folder of model packs, instead of the site YAML's.",
 )
+@click.option("--sbom", "is_sbom", is_flag=True, help="Everything installed, as CycloneDX JSON.")
 @json_option
-def version(packs: Path, *, is_json: bool) -> None:
-    """Show the versions of the product, its models and the libraries that compute."""
-    models = [_model(place.parent) for place in sorted(packs.glob("*/pack.yaml"))]
-    libraries = {name: metadata.version(name) for name in _LIBRARIES}
-    if is_json:
+def version(config: Path, packs: Path | None, *, is_sbom: bool, is_json: bool) -> None:
+    """Show the versions of the product, its models and the libraries that compute.
+
+    Works without a site YAML too; with one it also shows how each model ran here lately.
+    """
+    site = _site(config)
+    models = _models(packs or _folder(site), {} if site is None else _states(site))
+    if is_sbom:
+        known = [each.identity for each in models if each.identity is not None]
+        as_json(bill_of_materials(installed(), known, content_hash(), SystemClock().now()))
+    elif is_json:
         as_json(
             {
                 "osteon": appliance.__version__,
+                "build": content_hash(),
+                "revision": revision() or None,
                 "python": platform.python_version(),
-                "models": models,
-                "libraries": libraries,
+                "acceptance": _NOT_ACCEPTED,
+                "models": [_as_plain(each) for each in models],
+                "libraries": {name: metadata.version(name) for name in _LIBRARIES},
             }
         )
-        return
-    out = screen()
+    else:
+        _show(screen(), models)
+
+
+def _show(out: Console, models: list[_Model]) -> None:
     out.print(f"Osteon {appliance.__version__} (Python {platform.python_version()})")
-    out.print("Investigational, not for diagnosis.\n")
-    shown = table("model", "version", "manifest", "signature")
+    out.print("Investigational, not for diagnosis.")
+    out.print(f"Build:      {content_hash()}", soft_wrap=True)
+    out.print(f"Revision:   {revision() or 'not recorded in this build'}", soft_wrap=True)
+    out.print(f"Acceptance: {_NOT_ACCEPTED}\n")
     for model in models:
-        shown.add_row(model["name"], model["version"], model["digest"][:16], model["signature"])
-    out.print(shown if models else f"no model pack in {packs}")
+        _show_model(out, model)
+    if not models:
+        out.print("No model pack in the folder.\n")
     shown = table("library", "version")
-    for name, number in libraries.items():
-        shown.add_row(name, number)
+    for name in _LIBRARIES:
+        shown.add_row(name, metadata.version(name))
     out.print(shown)
 
 
-def _model(folder: Path) -> dict[str, str]:
-    try:
-        identity = open_pack(folder, Trust.shipped()).identity
-    except PackError as error:
-        return {"name": folder.name, "version": "", "digest": "", "signature": error.code}
+def _show_model(out: Console, model: _Model) -> None:
+    if model.identity is None:
+        out.print(f"Model {model.name}: cannot be used: {model.fault}\n", soft_wrap=True)
+        return
+    out.print(f"Model {model.identity.name} {model.identity.version}")
+    out.print(f"  manifest:   {model.identity.digest}", soft_wrap=True)
+    out.print("  signed by:  development key")
+    out.print(f"  acceptance: {_NOT_ACCEPTED}")
+    state = model.state
+    if state is None or state.ran_at is None:
+        out.print("  ran on:     no reading on this box yet\n")
+        return
+    out.print(f"  ran on:     {state.runtime}, {state.device}, last {local_time(state.ran_at)}")
+    out.print(f"  trouble:    {state.code} {state.detail}\n" if state.code else "")
+
+
+def _as_plain(model: _Model) -> dict[str, object]:
+    identity, state = model.identity, model.state
     return {
-        "name": identity.name,
-        "version": identity.version,
-        "digest": identity.digest,
-        "signature": "development key",
+        "name": model.name,
+        "version": identity.version if identity else "",
+        "digest": identity.digest if identity else "",
+        "signature": "development key" if identity else model.fault,
+        "acceptance": _NOT_ACCEPTED,
+        "runtime": state.runtime if state else "",
+        "device": state.device if state else "",
+        "ran_at": iso_time(state.ran_at) if state and state.ran_at is not None else None,
+        "trouble": state.code if state else "",
     }
+
+
+def _site(config: Path) -> Site | None:
+    """None where there is none that can be used: the versions are shown all the same."""
+    try:
+        return load_site(config)
+    except ConfigError:
+        return None
+
+
+def _folder(site: Site | None) -> Path:
+    return Path((site.packs if site else Packs()).folder)
+
+
+def _models(folder: Path, states: dict[str, ModelState]) -> list[_Model]:
+    names = sorted(place.parent.name for place in folder.glob("*/pack.yaml"))
+    return [_model(folder / name, states.get(name)) for name in names]
+
+
+def _model(folder: Path, state: ModelState | None) -> _Model:
+    try:
+        return _Model(folder.name, open_pack(folder, Trust.shipped()).identity, "", state)
+    except PackError as error:
+        return _Model(folder.name, None, error.code, state)
+
+
+def _states(site: Site) -> dict[str, ModelState]:
+    """How each pack ran on this box; nothing where the analyser has not run yet."""
+    try:
+        ledger = ModelStates(StateFolder(Path(site.state_folder)).work, read_only=True)
+    except StorageError:
+        return {}
+    try:
+        return {each.name: each for each in ledger.all()}
+    finally:
+        ledger.close()

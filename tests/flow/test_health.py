@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 import urllib.request
@@ -229,7 +230,9 @@ def test_the_daily_mail_says_what_was_done_and_what_waits(bed: Bed, language: st
     assert STUDY not in text
 
 
-def test_metrics_count_the_box_and_name_nobody(tmp_path: Path) -> None:
+def test_metrics_name_nobody_and_the_version_says_where_a_model_ran(
+    tmp_path: Path,
+) -> None:
     port = free_port()
     with hospital(tmp_path, health={"metrics_port": port}) as site:
         image = spot_pack.film((120, 90), PatientName="Canary^Clara", PatientID="CANARY-77")
@@ -238,7 +241,11 @@ def test_metrics_count_the_box_and_name_nobody(tmp_path: Path) -> None:
         site.delivered(case)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
             text = answer.read().decode()
+        told = json.loads(site.box.command("version", "--json").stdout)
         assert site.box.stop() == 0
+    (model,) = told["models"]
+    assert (model["name"], model["device"]) == (spot_pack.NAME, "cpu")
+    assert model["runtime"] in {"openvino", "onnxruntime"}
     values = {
         (sample.name, *sorted(sample.labels.values())): sample.value
         for family in text_string_to_metric_families(text)
