@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from appliance.alerts.catalogue import Catalogue, load
-from appliance.alerts.times import local_time
 from appliance.alerts.sheet import Sheet
+from appliance.alerts.times import local_time
 from appliance.domain import (
     AlertFinding,
     AlertSummary,

@@ -59,8 +59,8 @@ CHECKING: Final = {
     ),
     "test-not-read": Explanation(
         "The phantom went all the way, and the box could not analyse it.",
-        "The code says why; `osteon check` looks at the model packs. A patient's study may fare the "
-        "same.",
+        "The code says why; `osteon check` looks at the model packs. A patient's study may fare "
+        "the same.",
     ),
     "test-not-sent": Explanation(
         "The listener did not take the phantom.",
