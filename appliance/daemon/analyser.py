@@ -26,10 +26,13 @@ from appliance.errors import OsteonError, StorageError, place_of
 from appliance.ledger.intake import IntakeLedger
 from appliance.ledger.work import Ending, Field, Revision, WorkLedger
 from appliance.lifecycle import MOST_ATTEMPTS, StudyState
+from appliance.loops import Loop
 from appliance.sealing import MasterKey, StudySeal
 
 _POLL_SECONDS: Final = 0.1
 _LOOK_ROUND_SECONDS: Final = 60.0
+_STAGE_SECONDS: Final = 300.0
+"""What a stage may compute between two steps that have a deadline of their own."""
 _NEAREST_THE_END_FIRST: Final = (StudyState.ANALYSED, StudyState.GATED, StudyState.COMPLETE)
 
 
@@ -62,6 +65,11 @@ GiveUp = Callable[[Revision, Reason], Ending]
 """The ending of a revision that some stage could not get through."""
 
 
+def _always() -> bool:
+    """Whether a loop is wanted that nobody ever replaces."""
+    return True
+
+
 class Analyser:
     """Moves every study to exactly one of the four outcomes."""
 
@@ -75,6 +83,7 @@ class Analyser:
         give_up: GiveUp,
         forget: Callable[[StudyKey], None],
         look_round: Callable[[], None],
+        loop: Loop,
         clock: Clock,
     ) -> None:
         self._intake = intake
@@ -84,20 +93,23 @@ class Analyser:
         self._give_up = give_up
         self._forget = forget
         self._look_round = look_round
+        self._loop = loop
         self._clock = clock
         self._seen = 0
         self._waiting: set[StudyKey] = set()
 
-    def run(self, stop: threading.Event) -> None:
-        """Work until asked to stop; a stage under way is finished first."""
+    def run(self, stop: threading.Event, is_wanted: Callable[[], bool] = _always) -> None:
+        """Work until asked to stop, or wanted no more; a stage under way is finished first."""
         looked_at = -_LOOK_ROUND_SECONDS
-        while not stop.is_set():
+        while is_wanted() and not stop.is_set():
+            self._loop.turned()
             now = self._clock.monotonic()
             if now - looked_at >= _LOOK_ROUND_SECONDS:
                 looked_at = now
                 self._look_round()
             if not self.turn():
                 self._clock.wait(stop, _POLL_SECONDS)
+        self._loop.rests()
 
     def turn(self) -> bool:
         """Take up what is new and run at most one stage beyond collecting.
@@ -157,6 +169,7 @@ class Analyser:
         if attempt > MOST_ATTEMPTS:
             # The stage took the whole process down each time: it had no chance to say why.
             return self._end(revision, self._give_up(revision, Reason("attempts-exhausted")))
+        self._loop.turned(_STAGE_SECONDS)
         try:
             task = Task(revision, self._open(revision.study), attempt)
             result = self._stages[revision.state](task)

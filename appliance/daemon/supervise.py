@@ -7,6 +7,7 @@ installs. A role that ends is started again after a pause that grows while it ke
 from __future__ import annotations
 
 import importlib
+import signal
 import subprocess
 import sys
 import threading
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.clock import Clock
-    from appliance.config.schema import Site
+    from appliance.daemon.site_file import SiteFile
 
 ROLES: Final = ("receive", "analyse", "deliver")
-Role = Callable[["Site", threading.Event, "Clock"], None]
+Role = Callable[["SiteFile", threading.Event, "Clock"], None]
 _LOOK_SECONDS: Final = 0.2
 _LONGEST_PAUSE: Final = 30.0
 _STEADY_SECONDS: Final = 60.0
@@ -53,12 +54,20 @@ class Supervisor:
     def __init__(self, config: Path, clock: Clock) -> None:
         self._config = config
         self._clock = clock
+        self._is_reload_asked = False
+
+    def ask_to_reload(self) -> None:
+        """From a signal handler: every role is to read the site YAML again."""
+        self._is_reload_asked = True
 
     def run(self, stop: threading.Event) -> None:
         """Block until `stop`; then end every role cleanly, or kill it after a grace time."""
         roles = [_Role(name, self._start(name), self._clock.monotonic(), 0, None) for name in ROLES]
         try:
             while not self._clock.wait(stop, _LOOK_SECONDS):
+                if self._is_reload_asked:
+                    self._is_reload_asked = False
+                    self._reload(roles)
                 for role in roles:
                     self._look_after(role)
         finally:
@@ -89,6 +98,11 @@ class Supervisor:
         pause = min(_LONGEST_PAUSE, 0.5 * 2 ** min(role.restarts, 10))
         role.due = now + pause
         journal.fail("role-ended", role=role.name, status=status, seconds=pause)
+
+    def _reload(self, roles: list[_Role]) -> None:
+        # One that is only starting may not know the signal yet: it ends, and starts anew.
+        for role in roles:
+            role.process.send_signal(signal.SIGHUP)
 
     def _end(self, roles: list[_Role]) -> None:
         running = [role.process for role in roles if role.process.poll() is None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from appliance import journal
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from appliance.clock import Clock
     from appliance.errors import StorageError
     from appliance.ledger.intake import IntakeLedger
-    from appliance.pipeline.receive.settings import ReceiverSettings
+    from appliance.loops import Loops
+    from appliance.pipeline.receive.peers import Address
+    from appliance.pipeline.receive.settings import Limits, Peer, ReceiverSettings
     from appliance.sealing import MasterKey
     from appliance.storage import BlobStore
 
@@ -31,6 +34,7 @@ class Receiver:
     endpoints: listening sockets, which stay the caller's to close.
     ledger, store: the receiver is their only writer while it runs.
     free_bytes: what may still be written where the store lies.
+    loops: where its two loops show that they turn.
     """
 
     def __init__(  # noqa: PLR0913 - all its parts are injected
@@ -43,13 +47,14 @@ class Receiver:
         master: MasterKey,
         clock: Clock,
         free_bytes: Callable[[], int],
+        loops: Loops,
     ) -> None:
         self._ledger = ledger
         self._store = store
         self._clock = clock
         self._is_running = False
-        self._committer = Committer(ledger)
-        spool = Spool(
+        self._committer = Committer(ledger, loops.add("committer"))
+        self._spool = Spool(
             store=store,
             master=master,
             keysets=Keysets(master, self._committer),
@@ -58,12 +63,8 @@ class Receiver:
             free_bytes=free_bytes,
             reserved_bytes=settings.reserved_bytes,
         )
-        admission = Admission(
-            settings.limits, settings.peers, lambda address: sends_from(address, settings)
-        )
-        self._listener = Listener(
-            endpoints, House(settings, supported_contexts(), admission, spool, clock)
-        )
+        self._admission = Admission(*_rules(settings))
+        self._listener = Listener(endpoints, self._house(settings), loops.add("listener"))
 
     @property
     def failure(self) -> StorageError | None:
@@ -85,6 +86,18 @@ class Receiver:
         self._listener.start()
         self._is_running = True
 
+    def adopt(self, endpoints: Sequence[Endpoint], settings: ReceiverSettings) -> None:
+        """Receive by other settings from the next connection on; open associations go on.
+
+        endpoints: of the same sockets, perhaps with another TLS context.
+        """
+        self._spool = replace(self._spool, reserved_bytes=settings.reserved_bytes)
+        self._admission.adopt(*_rules(settings))
+        self._listener.adopt(endpoints, self._house(settings))
+
+    def _house(self, settings: ReceiverSettings) -> House:
+        return House(settings, supported_contexts(), self._admission, self._spool, self._clock)
+
     def stop(self) -> None:
         """End all associations, bring what they wait for to the medium, then return."""
         if not self._is_running:
@@ -92,3 +105,9 @@ class Receiver:
         self._is_running = False
         self._listener.stop()
         self._committer.stop()
+
+
+def _rules(
+    settings: ReceiverSettings,
+) -> tuple[Limits, tuple[Peer, ...], Callable[[Address], bool]]:
+    return settings.limits, settings.peers, lambda address: sends_from(address, settings)
