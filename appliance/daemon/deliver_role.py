@@ -69,7 +69,7 @@ def deliver(site_file: SiteFile, stop: threading.Event, clock: Clock) -> None:
             loops=loops,
         )
 
-        finder = FactFinder(state, master, clock)
+        finder = FactFinder(state, master, _ask_printer, clock)
         stack.callback(finder.close)
         health = HealthWatch(
             finder=finder,
@@ -123,6 +123,10 @@ def _senders(site: Site, read_blob: ReadBlob, clock: Clock) -> Iterator[tuple[st
         yield _printer(printer.name), ChannelSender(paper, read_blob, own_name)
     for each in site.pacs:
         yield _pacs(each.name), ArchiveSender(Pacs(pacs_peer(each), own_name), read_blob)
+
+
+def _ask_printer(printer: Printer) -> tuple[str, ...]:
+    return PrinterChannel(printer_settings(printer)).ask()
 
 
 def mail_settings(site: Site) -> EmailSettings:

@@ -10,6 +10,7 @@ from appliance.clock import Clock
 from appliance.config.schema import Site
 from appliance.daemon.certificate_ends import certificate_files, ends_at
 from appliance.daemon.clock_watch import ClockWatch, is_synchronised
+from appliance.daemon.printer_watch import Ask, PrinterWatch
 from appliance.daemon.starts import last_starts
 from appliance.daemon.state import StateFolder
 from appliance.errors import DeliveryError, StorageError
@@ -43,7 +44,9 @@ def limits(site: Site) -> Limits:
 class FactFinder:
     """Looks at the box. One thread; the ledgers are read over connections of its own."""
 
-    def __init__(self, state: StateFolder, master: MasterKey, clock: Clock) -> None:
+    def __init__(
+        self, state: StateFolder, master: MasterKey, ask_printer: Ask, clock: Clock
+    ) -> None:
         self._state = state
         self._master = master
         self._clock = clock
@@ -52,6 +55,7 @@ class FactFinder:
         self.figures = Figures(state.intake, state.work, state.delivery)
         self._folders = (state.receive, state.analyse, state.deliver)
         self._watch = ClockWatch(clock)
+        self._printers = PrinterWatch(ask_printer, clock)
         self._asked_at = float("-inf")
         self._answered_at = clock.monotonic()
         self._is_silent = False
@@ -82,6 +86,7 @@ class FactFinder:
             packs=tuple(
                 PackDown(each.name, each.code, each.detail) for each in self.models() if each.code
             ),
+            printers=self._printers.look(site.printers),
             certificates=self._certificates,
             unsynchronised_s=self._watch.unsynchronised_s(synchronised=self._synchronised),
             jumped_s=self._watch.jumped_s(),

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import time
 from typing import Final, Protocol
 
@@ -111,9 +112,13 @@ class HealthWatch:
         """Judge the box once, and send the daily report if it is due."""
         site = self._site
         facts = self._finder.look(site)
+        # Of a printer that alerts do not reach, the deliverer has said so already.
+        failing = {line.about for line in self._teller.troubles()}
+        printers = (each for each in facts.printers if f"printer:{each.name}" not in failing)
+        facts = replace(facts, printers=tuple(printers))
         self._teller.stand(judge(facts, limits(site)))
-        at = site.health.daily_mail_at
-        if at is not None and is_due(facts.now, self._last_report, time.fromisoformat(at)):
+        at = time.fromisoformat(site.health.daily_mail_at)
+        if is_due(facts.now, self._last_report, at):
             self._teller.tell(self._report(site, facts.now, facts.free_bytes))
             self._last_report = self._reports_since = facts.now
 

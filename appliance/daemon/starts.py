@@ -13,13 +13,15 @@ from appliance.storage import write_durably
 
 _FILE: Final = "starts.json"
 _MOST: Final = 20
+_READ_BY_GROUP: Final = 0o640
+"""The deliverer runs as another user, and is the one who tells."""
 
 
 def note_start(folder: Path, clock: Clock) -> None:
     """The role whose folder this is begins now. A disk that is full keeps it from nothing."""
     starts = (*last_starts(folder), clock.now())[-_MOST:]
     try:
-        write_durably(folder / _FILE, json.dumps(starts).encode())
+        write_durably(folder / _FILE, json.dumps(starts).encode(), mode=_READ_BY_GROUP)
     except StorageError as error:
         journal.warn("start-not-noted", code=error.code)
 

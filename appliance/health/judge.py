@@ -15,8 +15,9 @@ _SILENT_S: Final = 120.0
 _UNSYNCHRONISED_S: Final = 3600.0
 """A box that has just started is given this long to find its time server."""
 _JUMP_S: Final = 30.0
-_STARTS: Final = 5
-_STARTS_WITHIN_S: Final = 900.0
+_STARTS: Final = 6
+"""systemd gives up after five quick ones, and then tells by itself."""
+_STARTS_WITHIN_S: Final = 1800.0
 _WARN_DAYS: Final = 30
 _URGE_DAYS: Final = 7
 _MIB: Final = 1 << 20
@@ -56,6 +57,15 @@ class PackDown:
 
 
 @dataclass(frozen=True, slots=True)
+class PrinterDown:
+    """A printer that would not print now, and why."""
+
+    name: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Certificate:
     """A certificate of the site YAML. `name`: its key there. Wall seconds."""
 
@@ -76,6 +86,7 @@ class Facts:
     free_bytes: int
     under_way: tuple[Underway, ...] = ()
     packs: tuple[PackDown, ...] = ()
+    printers: tuple[PrinterDown, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     unsynchronised_s: float | None = None
     jumped_s: float = 0.0
@@ -98,6 +109,8 @@ def _all(facts: Facts, limits: Limits) -> Iterator[Standing]:
     yield from _stuck(facts, limits)
     for pack in facts.packs:
         yield Standing(Trouble(pack.code, pack.name), pack.detail or "at start")
+    for printer in facts.printers:
+        yield Standing(Trouble(printer.code, printer.name), printer.detail or "no answer")
     for certificate in facts.certificates:
         yield from _certificate(certificate, facts.now)
     if facts.silent_s is not None and facts.silent_s >= _SILENT_S:

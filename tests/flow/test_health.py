@@ -90,7 +90,7 @@ class Bed:
                 site=self.site.site.name,
                 loops=loops,
             )
-            finder = FactFinder(self.state, MasterKey.load(self.key), clock)
+            finder = FactFinder(self.state, MasterKey.load(self.key), lambda _: (), clock)
             stack.callback(finder.close)
             watch = HealthWatch(
                 finder=finder,

@@ -17,6 +17,7 @@ from appliance.health.judge import (
     Facts,
     Limits,
     PackDown,
+    PrinterDown,
     Underway,
     judge,
 )
@@ -62,9 +63,10 @@ def test_a_box_that_is_well_has_no_trouble() -> None:
         (replace(WELL, under_way=(Underway(CASE, None, NOW - 1800),)), "study-stuck"),
         (replace(WELL, under_way=(Underway(CASE, StudyState.GATED, NOW - 1800),)), "study-stuck"),
         (replace(WELL, packs=(PackDown("dr", "pack-file-altered", ""),)), "pack-file-altered"),
+        (replace(WELL, printers=(PrinterDown("er", "printer-held", ""),)), "printer-held"),
         (replace(WELL, certificates=(Certificate("x", NOW + 29 * DAY),)), "certificate-expires"),
         (replace(WELL, silent_s=120.0), "receiver-silent"),
-        (replace(WELL, starts=(("analyse", (NOW - 9,) * 5),)), "role-restarting"),
+        (replace(WELL, starts=(("analyse", (NOW - 9,) * 6),)), "role-restarting"),
         (replace(WELL, last_image_at=NOW - 73 * HOUR), "no-images"),
     ],
 )
