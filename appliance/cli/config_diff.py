@@ -18,11 +18,13 @@ from appliance.daemon.supervise import ROLES
 
 _DOES: Final = {
     Effect.RELOAD: "nothing restarts",
+    Effect.DELIVER: "the part that tells people restarts",
     Effect.SOCKETS: "the DICOM ports are opened anew: open associations end",
     Effect.BOX: "every part of the box restarts",
 }
 _COMMANDS: Final = {
     Effect.RELOAD: "systemctl reload osteon.target",
+    Effect.DELIVER: "systemctl reload osteon.target && systemctl restart osteon-deliver",
     Effect.SOCKETS: "systemctl daemon-reload && systemctl restart osteon.target",
     Effect.BOX: "systemctl restart osteon.target",
 }

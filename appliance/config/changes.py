@@ -15,10 +15,12 @@ _HIDDEN: Final = "(not shown)"
 
 
 class Effect(StrEnum):
-    """What it takes for a changed key to be in use."""
+    """What it takes for a changed key to be in use; each includes those above it."""
 
     RELOAD = "reload"
     """Nothing restarts: open associations, analyses and deliveries go on."""
+    DELIVER = "deliver"
+    """The deliverer restarts: what waits to be told goes out afterwards."""
     SOCKETS = "sockets"
     """The listening sockets are bound anew: open associations end."""
     BOX = "box"
@@ -31,6 +33,7 @@ _RESTARTS: Final = {
     "dicom.tls.port": Effect.SOCKETS,
     "state_folder": Effect.BOX,
     "master_key_file": Effect.BOX,
+    "health.metrics_port": Effect.DELIVER,
 }
 
 

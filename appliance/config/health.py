@@ -9,9 +9,9 @@ from appliance.config.values import Port, TimeOfDay
 class Health(Section):
     """What a technician is told about the box itself."""
 
-    daily_mail_at: TimeOfDay | None = option(
-        "When the technician gets the daily mail that the box is alive; null for none. A mail that "
-        "does not come is how a dead box is noticed",
+    daily_mail_at: TimeOfDay = option(
+        "When the technician gets the daily mail that the box is alive; one that does not come is "
+        "how a dead box is noticed",
         default="07:00",
         example="07:00",
         quoted=True,

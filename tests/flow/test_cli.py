@@ -43,6 +43,29 @@ def test_every_fault_of_a_wrong_yaml_is_told_with_line_and_fix(tmp_path: Path) -
     assert "Traceback" not in done.stderr
 
 
+def test_faults_and_missing_files_are_told_to_programs_too(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    lines = example_yaml().replace("/etc/osteon/master.key", f"{tmp_path}/none.key")
+    site.write_text(lines)
+    done = osteon("config", "check", "--json", "--config", site)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["usable"], told["code"]) == (2, False, "config-invalid")
+    fault = next(each for each in told["faults"] if each["key"] == "master_key_file")
+    assert lines.splitlines()[fault["line"] - 1].startswith("master_key_file")
+    assert "No such file" in fault["problem"]
+    done = osteon("config", "check", "--json", "--config", tmp_path / "absent.yaml")
+    assert json.loads(done.stdout)["code"] == "config-unreadable"
+    assert done.returncode == 2
+
+
+def test_a_box_that_never_ran_has_nothing_to_compare(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(example_yaml().replace("/var/lib/osteon", str(tmp_path / "state")))
+    done = osteon("config", "diff", "--config", site)
+    assert (done.returncode, "nothing to compare" in done.stdout) == (0, True)
+    assert json.loads(osteon("config", "diff", "--json", "--config", site).stdout) == {"roles": {}}
+
+
 @pytest.mark.parametrize("verb", [["studies"], ["show", "ABC-DEFG"], ["run"]])
 def test_a_missing_yaml_is_told_in_words(tmp_path: Path, verb: list[str]) -> None:
     done = osteon(*verb, "--config", tmp_path / "absent.yaml")
