@@ -21,6 +21,8 @@ from appliance.checks.run import probes, run
 from appliance.cli.options import config_option, json_option, site_of
 from appliance.cli.presentation import as_json, screen, table
 from appliance.clock import SystemClock
+from appliance.errors import StorageError
+from appliance.provision.last_check import CheckKind, keep_last_check
 
 _STYLE: Final = {
     CheckState.OK: "green",
@@ -71,12 +73,26 @@ def check(config: Path, within_s: float, *, is_end_to_end: bool, is_json: bool) 
         names = [probe.name for probe in wanted]
         places = run(wanted, around.clock)
     results = _collected(places) if is_json else _shown(names, places)
+    kind = CheckKind.END_TO_END if is_end_to_end else CheckKind.LIVE
+    is_kept = _keep(around, kind, results)
     state = worst(results)
     if is_json:
         as_json({"state": state, "results": [asdict(result) for result in results]})
     else:
         _say(state, results)
+        if not is_kept:
+            screen().print("Not kept for the hand-over sheet: for that, run it as root.")
     sys.exit(_STATUS.get(state, 0))
+
+
+def _keep(around: Surroundings, kind: CheckKind, results: Sequence[CheckResult]) -> bool:
+    """Keep it for the hand-over sheet; whoever may look at the box may not always write there."""
+    told = [(result.name, result.state.value) for result in results]
+    try:
+        keep_last_check(Path(around.site.state_folder), kind, around.clock.now(), told)
+    except StorageError:
+        return False
+    return True
 
 
 def _collected(places: Iterator[tuple[int, CheckResult]]) -> list[CheckResult]:

@@ -23,7 +23,7 @@ from appliance.inference.manifest import Trust
 from appliance.inference.package import open_pack
 from appliance.provision.fingerprint import fingerprint
 from appliance.provision.identity import DeviceIdentity, read_identity
-from appliance.provision.last_check import LastCheck, read_last_check
+from appliance.provision.last_check import LastCheck, read_last_checks
 from appliance.provision.programs import answer_of
 
 MASTER_KEY_CREDENTIAL: Final = Path("/etc/credstore.encrypted/osteon.master-key")
@@ -84,7 +84,7 @@ class HandOver:
     site_yaml: str
     master_key: KeyProtection
     models: tuple[ModelLine, ...]
-    check: LastCheck | None
+    checks: tuple[LastCheck, ...]
 
 
 def gather(config: Path, identity: Path, now: float) -> HandOver:
@@ -112,7 +112,7 @@ def gather(config: Path, identity: Path, now: float) -> HandOver:
         site_yaml=fingerprint(raw),
         master_key=_master_key(site),
         models=tuple(_models(site)),
-        check=read_last_check(Path(site.state_folder)),
+        checks=read_last_checks(Path(site.state_folder)),
     )
 
 

@@ -10,6 +10,7 @@ from appliance.alerts.sheet import Sheet
 from appliance.alerts.times import local_time
 from appliance.provision.fingerprint import grouped
 from appliance.provision.handover import HandOver, KeyProtection, ModelLine
+from appliance.provision.last_check import LastCheck
 
 _VALUES_AT: Final = 0.25
 _SIZE: Final = 10.0
@@ -41,7 +42,7 @@ def render_handover(facts: HandOver) -> bytes:
     _section(sheet, texts.text("handover.network"), _network(facts, texts))
     _section(sheet, texts.text("handover.keeping"), _keeping(facts, texts))
     _models(sheet, facts.models, texts)
-    _check(sheet, facts, texts)
+    _checks(sheet, facts.checks, texts)
     return sheet.finish()
 
 
@@ -132,24 +133,31 @@ def _models(sheet: Sheet, models: tuple[ModelLine, ...], texts: Catalogue) -> No
         sheet.paragraph(texts.text("handover.more-models", count=len(models) - _MOST_MODELS), 8)
 
 
-def _check(sheet: Sheet, facts: HandOver, texts: Catalogue) -> None:
+def _checks(sheet: Sheet, checks: tuple[LastCheck, ...], texts: Catalogue) -> None:
     _head(sheet, texts.text("handover.tested"))
-    if facts.check is None:
+    if not checks:
         sheet.paragraph(texts.text("handover.not-tested"), _SIZE, bold=True)
-        return
-    sheet.paragraph(texts.text("handover.tested-at", time=facts.check.at), _SIZE)
+    for number, check in enumerate(checks):
+        _check(sheet, check, texts, room=(sheet.top - sheet.bottom) / (len(checks) - number))
+
+
+def _check(sheet: Sheet, check: LastCheck, texts: Catalogue, room: float) -> None:
+    """room: how high it may be, in points."""
+    words = texts.text(f"handover.check.{check.kind}", time=local_time(check.at))
+    sheet.paragraph(words, _SIZE)
     # What did not pass stands first, so that it stands on the page whatever its length.
-    results = sorted(facts.check.results, key=lambda result: result[1] not in _GRAVEST_FIRST)
-    room = 2 * int((sheet.top - sheet.bottom - 2 * _LINE) / _LINE)
+    results = sorted(check.results, key=lambda result: result[1] not in _GRAVEST_FIRST)
+    fitting = 2 * int((room - 3 * _LINE) / _LINE)
     half = sheet.width / 2
-    for number, (name, state) in enumerate(results[:room]):
+    for number, (name, state) in enumerate(results[:fitting]):
         column = number % 2
         sheet.top -= 0 if column else _LINE
-        words = f"{name}: {_state(state, texts)}"
         at = (sheet.left + column * half, sheet.top)
+        words = f"{name}: {_state(state, texts)}"
         sheet.line(at, words, 9, width=half - 8, bold=state in _GRAVEST_FIRST)
-    if len(results) > room:
-        sheet.paragraph(texts.text("handover.more-results", count=len(results) - room), 8)
+    if len(results) > fitting:
+        sheet.paragraph(texts.text("handover.more-results", count=len(results) - fitting), 8)
+    sheet.top -= 4
 
 
 def _state(state: str, texts: Catalogue) -> str:

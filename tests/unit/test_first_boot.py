@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -28,7 +29,12 @@ from appliance.provision.handover_page import render_handover
 from appliance.provision.identity import DeviceIdentity, ensure_identity, read_identity
 from appliance.provision.importing import check_fingerprint, is_untouched
 from appliance.provision.keyseal import PlainSeal, Protection, seal_strongest
-from appliance.provision.last_check import LastCheck, read_last_check
+from appliance.provision.last_check import (
+    CheckKind,
+    LastCheck,
+    keep_last_check,
+    read_last_checks,
+)
 from appliance.provision.stick import faults_text
 from appliance.provision.volume import LABELS, Volume, choose_volume
 
@@ -278,10 +284,17 @@ def test_what_is_no_credential_is_not_taken_for_one(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"at": 1, "results": 2}', b"\xff"])
-def test_a_last_check_that_is_none_is_none(tmp_path: Path, content: bytes) -> None:
-    assert read_last_check(tmp_path) is None
+def test_a_last_check_that_is_none_is_left_out(tmp_path: Path, content: bytes) -> None:
+    assert read_last_checks(tmp_path) == ()
     (tmp_path / "last-check.json").write_bytes(content)
-    assert read_last_check(tmp_path) is None
+    assert read_last_checks(tmp_path) == ()
+
+
+def test_the_last_check_of_each_kind_is_kept(tmp_path: Path) -> None:
+    for at in (NOW, NOW + 1):
+        keep_last_check(tmp_path, CheckKind.END_TO_END, at, [("mail", "ok"), ("page", "failed")])
+    last = LastCheck(CheckKind.END_TO_END, NOW + 1, (("mail", "ok"), ("page", "failed")))
+    assert read_last_checks(tmp_path) == (last,)
 
 
 @pytest.fixture(scope="module")
@@ -307,7 +320,10 @@ def facts(device: DeviceIdentity | None, language: str = "en") -> HandOver:
             ModelLine(ModelIdentity("ct-thorax-fracture", "0.1.0.1", "ef" * 32)),
             ModelLine(ModelIdentity("altered", "", ""), "pack-file-altered"),
         ),
-        check=LastCheck("2026-05-28 20:26", (("mail server", "ok"), ("printer", "failed"))),
+        checks=(
+            LastCheck(CheckKind.LIVE, NOW, (("mail server", "ok"), ("printer", "failed"))),
+            LastCheck(CheckKind.END_TO_END, NOW, (("test page", "ok"),)),
+        ),
     )
 
 
@@ -326,7 +342,7 @@ def test_the_sheet_says_what_was_handed_over(device: DeviceIdentity) -> None:
         *(grouped(device.device_id), grouped(device.request_fingerprint)),
         *(grouped("ab" * 32), grouped("cd" * 32), grouped("ef" * 32), "2027-01-31"),
         *("ct-thorax-fracture 0.1.0.1", "REFUSED: pack-file-altered"),
-        *("mail server: good", "printer: FAILED", "2026-05-28 20:26"),
+        *("mail server: good", "printer: FAILED", "test page: good", "osteon check --end-to-end"),
         *("Investigational, not for diagnosis", "Name, date, signature"),
     ):
         assert told in text
@@ -346,7 +362,7 @@ def test_what_is_not_there_is_said(language: str) -> None:
         facts(None, language),
         tls=None,
         models=(),
-        check=None,
+        checks=(),
         addresses=(),
         master_key=KeyProtection.MISSING,
     )
@@ -365,17 +381,21 @@ def test_a_large_site_stays_on_one_page_and_its_failures_stay_on_it(
         modalities=tuple(f"MODALITY_{number:02} (192.168.10.{number})" for number in range(40)),
         addresses=("fd00:1234:5678:9abc:def0:1234:5678:9abc",) * 6,
         models=facts(device).models * 9,
-        check=LastCheck(
-            "2026-05-28", (*((f"thing {number}", "ok") for number in range(90)), ("it", "failed"))
+        checks=tuple(
+            LastCheck(kind, NOW, (*((f"thing {number}", "ok") for number in range(90)), failed))
+            for kind, failed in (
+                (CheckKind.LIVE, ("it", "failed")),
+                (CheckKind.END_TO_END, ("that", "failed")),
+            )
         ),
     )
-    pdf = render_handover(many)
-    text = words(pdf)
+    text = words(render_handover(many))
     assert text.count("\f") == 1
     assert "it: FAILED" in text
+    assert "that: FAILED" in text
     shown = text.count("thing ")
-    assert 0 < shown < 90
-    assert f"and {90 - shown} more: see `osteon check`" in text
+    hidden = sum(map(int, re.findall(r"and (\d+) more: see `osteon check`", text)))
+    assert shown + hidden == 180
 
 
 def test_the_same_facts_give_the_same_bytes(device: DeviceIdentity) -> None:
