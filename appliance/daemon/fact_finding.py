@@ -57,8 +57,7 @@ class FactFinder:
         self._watch = ClockWatch(clock)
         self._printers = PrinterWatch(ask_printer, clock)
         self._asked_at = float("-inf")
-        self._answered_at = clock.monotonic()
-        self._is_silent = False
+        self._silent_since: float | None = None
         self._synchronised: bool | None = None
         self._certificates: tuple[Certificate, ...] = ()
         self._untouched: tuple[Underway, ...] = ()
@@ -76,9 +75,9 @@ class FactFinder:
     def look(self, site: Site) -> Facts:
         """The box at this instant. Raises OSError, StorageError or sqlite3.Error."""
         now = self._clock.now()
-        if self._clock.monotonic() - self._asked_at >= _SELDOM_S or self._is_silent:
+        if self._clock.monotonic() - self._asked_at >= _SELDOM_S or self._silent_since is not None:
             self._ask_seldom(site)
-        silent_s = self._clock.monotonic() - self._answered_at if self._is_silent else None
+        since = self._silent_since
         return Facts(
             now=now,
             free_bytes=free_bytes(self._state.root),
@@ -90,17 +89,17 @@ class FactFinder:
             certificates=self._certificates,
             unsynchronised_s=self._watch.unsynchronised_s(synchronised=self._synchronised),
             jumped_s=self._watch.jumped_s(),
-            silent_s=silent_s,
+            silent_s=None if since is None else self._clock.monotonic() - since,
             starts=tuple((each.name, last_starts(each)) for each in self._folders),
             last_image_at=self.figures.last_instance()[1],
         )
 
     def _ask_seldom(self, site: Site) -> None:
         self._asked_at = self._clock.monotonic()
-        was_silent, self._is_silent = self._is_silent, not _answers(site)
-        if not self._is_silent:
-            self._answered_at = self._clock.monotonic()
-        elif not was_silent:
+        if _answers(site):
+            self._silent_since = None
+        elif self._silent_since is None:
+            self._silent_since = self._clock.monotonic()
             journal.warn("receiver-unanswering", port=site.dicom.port)
         self._synchronised = is_synchronised()
         self._certificates = tuple(_certificates(site))

@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from errno import errorcode
 from typing import Final
 
 from prometheus_client import (
@@ -28,7 +29,6 @@ from appliance import journal
 from appliance.clock import Clock
 from appliance.daemon.state import StateFolder
 from appliance.domain import Outcome
-from appliance.errors import ConfigError
 from appliance.ledger.figures import Figures
 from appliance.lifecycle import StudyState
 from appliance.storage import free_bytes
@@ -39,20 +39,24 @@ _SECONDS: Final = (0.1, 0.3, 1, 3, 10, 20, 30, 60, 120, 300, 900, 3600)
 
 @contextmanager
 def served(state: StateFolder, port: int, clock: Clock) -> Iterator[None]:
-    """Serve metrics until the end. Raises ConfigError("port-unusable")."""
+    """Serve metrics until the end. A port that cannot be had keeps no alert from going out."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(LedgerMetrics(state, clock))
     try:
-        server, thread = start_http_server(port, addr=_LOOPBACK, registry=registry)
+        served_by = start_http_server(port, addr=_LOOPBACK, registry=registry)
     except OSError as error:
-        raise ConfigError("port-unusable", f"{port}: {error.strerror}") from error
-    journal.event("metrics-served", port=port)
+        journal.fail("metrics-not-served", port=port, reason=errorcode.get(error.errno or 0, ""))
+        served_by = None
+    else:
+        journal.event("metrics-served", port=port)
     try:
         yield
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        if served_by is not None:
+            server, thread = served_by
+            server.shutdown()
+            server.server_close()
+            thread.join()
 
 
 class LedgerMetrics(Collector):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 import urllib.request
@@ -21,6 +22,7 @@ from appliance.config.load import parse_site
 from appliance.config.schema import Site
 from appliance.daemon.fact_finding import FactFinder
 from appliance.daemon.health_watch import HealthWatch
+from appliance.daemon.metrics import served
 from appliance.daemon.state import StateFolder
 from appliance.domain import CaseCode, MessageKind, Outcome, StudyKey
 from appliance.ledger.delivery import DeliveryLedger, Destination
@@ -261,3 +263,12 @@ def test_metrics_name_nobody_and_the_version_says_where_a_model_ran(
     assert any(name[0] == "osteon_model_seconds_sum" for name in values)
     for secret in ("Canary", "CANARY-77", case, image.StudyInstanceUID, image.SOPInstanceUID):
         assert secret not in text
+
+
+def test_a_metrics_port_that_is_taken_keeps_no_alert_back(bed: Bed) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        DeliveryLedger(bed.state.delivery).close()
+        with served(bed.state, taken.getsockname()[1], SystemClock()), bed.watched():
+            bed.end(Outcome.ALERT, None, MessageKind.CLINICAL_ALERT)
+            until(lambda: bed.mail.messages)
+    assert bed.mail.messages[0]["To"] == DOCTOR.recipient
