@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ROLES: Final = ("receive", "analyse", "deliver")
 Role = Callable[["SiteFile", threading.Event, "Clock"], None]
 _LOOK_SECONDS: Final = 0.2
-_LONGEST_PAUSE: Final = 30.0
+_LONGEST_PAUSE: Final = 10.0
 _STEADY_SECONDS: Final = 60.0
 """A role that ran this long is taken as sound again."""
 _GRACE_SECONDS: Final = 20.0
