@@ -158,7 +158,11 @@ def import_verb(  # noqa: PLR0913 - the options of one command
             _tell_stick(stick, error)
             raise
     _show(taken, config)
-    if taken.has_changed and then_start is not None:
+    if not taken.has_changed:
+        return
+    if then_start is None:
+        screen().print("Put it to use: systemctl daemon-reload && systemctl restart osteon.target")
+    else:
         # The sockets are made from the site YAML when systemd reads its units: it did so before.
         answer_of(["systemctl", "daemon-reload"])
         answer_of(["systemctl", "--no-block", "start", then_start])
@@ -193,6 +197,5 @@ def _show(taken: Imported, config: Path) -> None:
         out.print(f"now in place: {config}", soft_wrap=True)
         if taken.previous is not None:
             out.print(f"the one before: {taken.previous}", soft_wrap=True)
-        out.print("Put it to use: systemctl daemon-reload && systemctl restart osteon.target")
     else:
         out.print(f"in place already: {config}", soft_wrap=True)
