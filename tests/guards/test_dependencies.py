@@ -21,6 +21,7 @@ WITHOUT_IMPORT = {
     "pytest-xdist": "a plug-in",
     "ruff": "a command",
     "setuptools": "builds the package itself, offline",
+    "simpleitk": "what the demo reads its CT with, through `models.training`",
     "types-pyyaml": "types for mypy",
 }
 
