@@ -10,17 +10,17 @@ import click
 from rich.text import Text
 
 from appliance.cli.options import config_option, json_option, site_of
-from appliance.cli.presentation import as_json, screen, table
+from appliance.cli.presentation import as_json, screen
 from appliance.config.changes import Change, Effect, awaiting_restart, changes
 from appliance.config.schema import Site
 from appliance.daemon.site_file import in_use
 from appliance.daemon.supervise import ROLES
 
 _DOES: Final = {
-    Effect.RELOAD: "nothing restarts",
-    Effect.DELIVER: "the part that tells people restarts",
-    Effect.SOCKETS: "the DICOM ports are opened anew: open associations end",
-    Effect.BOX: "every part of the box restarts",
+    Effect.RELOAD: "Nothing restarts",
+    Effect.DELIVER: "The part that tells people restarts",
+    Effect.SOCKETS: "The DICOM ports are opened anew, which ends open associations",
+    Effect.BOX: "Every part of the box restarts",
 }
 _COMMANDS: Final = {
     Effect.RELOAD: "systemctl reload osteon.target",
@@ -59,13 +59,13 @@ def diff(config: Path, *, is_json: bool) -> None:
     if not rows:
         out.print("The running box uses exactly this.")
         return
-    shown = table("key", "now", "then", "what it takes")
-    for change, roles in rows:
-        takes = _DOES[change.effect]
-        if len(roles) < len(found):
-            takes += f" (only {', '.join(roles)} still differs)"
-        shown.add_row(*map(Text, (change.key, _value(change.before), _value(change.after), takes)))
-    out.print(shown)
+    for effect in Effect:
+        of_this = [(change, roles) for change, roles in rows if change.effect is effect]
+        if of_this:
+            out.print(Text(f"{_DOES[effect]}:", style="bold"), soft_wrap=True)
+        for change, roles in of_this:
+            only = f"  (only {', '.join(roles)} still differs)" if len(roles) < len(found) else ""
+            out.print(Text(f"  {change.key}: {_words(change)}{only}"), soft_wrap=True)
     gravest = max((change.effect for change, _ in rows), key=list(Effect).index)
     out.print(f"\nTo put it into use: {_COMMANDS[gravest]}", soft_wrap=True)
 
@@ -94,5 +94,11 @@ def _merged(found: dict[str, tuple[Change, ...]]) -> list[tuple[Change, list[str
     return list(merged.items())
 
 
-def _value(text: str | None) -> str:
-    return "-" if text is None else text
+def _words(change: Change) -> str:
+    if change.before == change.after:
+        return f"changed {change.after}"
+    if change.before is None:
+        return f"{change.after} (new)"
+    if change.after is None:
+        return f"{change.before} (taken out)"
+    return f"{change.before} -> {change.after}"

@@ -71,8 +71,10 @@ def complain(error: OsteonError) -> None:
     """Say on standard error what happened, what it means and what to do."""
     console = Console(stderr=True, highlight=False)
     # Never wrapped: a place such as `site.yaml:12:3` must stay whole for editors and for grep.
-    console.print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
-    for fault in _faults(error):
+    faults = _faults(error)
+    said = f"{error.code}: {len(faults)} to mend" if faults else str(error)
+    console.print(Text.assemble(("error: ", "bold red"), said), soft_wrap=True)
+    for fault in faults:
         console.print(Text(f"  {fault}"), soft_wrap=True)
     explanation = CATALOGUE.get(error.code)
     if explanation is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -52,11 +52,12 @@ def changes(before: Site, after: Site) -> tuple[Change, ...]:
     """Every key that differs, in the order of the schema. A secret's value is never in it."""
     old, new = dict(_flat("", _plain(before))), dict(_flat("", _plain(after)))
     keys = [*old, *(key for key in new if key not in old)]
-    return tuple(
+    values = (
         Change(key, _shown(key, old.get(key)), _shown(key, new.get(key)), _effect(key))
         for key in keys
         if old.get(key) != new.get(key)
     )
+    return (*values, *_turned(_plain(before), _plain(after)))
 
 
 def awaiting_restart(started: Site, now: Site) -> tuple[Change, ...]:
@@ -77,12 +78,8 @@ def _flat(path: str, value: object) -> Iterator[tuple[str, str]]:
             for name, inner in value.items():
                 yield from _flat(f"{path}.{name}" if path else name, inner)
         case list() if value and isinstance(value[0], dict):
-            labels = [_label(item, number) for number, item in enumerate(value, start=1)]
-            if _NAMES[0] in value[0] or _NAMES[1] in value[0]:
-                # Where items have names, a changed order is a change of its own: it may decide.
-                yield f"{path} (order)", ", ".join(labels)
-            for label, item in zip(labels, value, strict=True):
-                yield from _flat(f"{path}[{label}]", item)
+            for number, item in enumerate(value, start=1):
+                yield from _flat(f"{path}[{_label(item, number)}]", item)
         case list():
             yield path, ", ".join(map(str, value))
         case bool():
@@ -91,14 +88,42 @@ def _flat(path: str, value: object) -> Iterator[tuple[str, str]]:
             yield path, str(value)
 
 
+def _turned(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
+    """Lists with the same items in another order, which may decide (as in `urgency`)."""
+    old, new = dict(_orders("", before)), dict(_orders("", after))
+    for path in sorted(old.keys() & new.keys()):
+        was = [label for label in old[path] if label in new[path]]
+        will = [label for label in new[path] if label in old[path]]
+        if was != will:
+            key = f"{path} (order)"
+            yield Change(key, ", ".join(was), ", ".join(will), Effect.RELOAD)
+
+
+def _orders(path: str, value: object) -> Iterator[tuple[str, list[str]]]:
+    """The names of the items of each list whose items have names."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _orders(f"{path}.{name}" if path else name, inner)
+    elif isinstance(value, list) and any(_names(item) for item in value):
+        yield path, [_label(item, 0) for item in value]
+
+
+def _names(item: object) -> list[str]:
+    return [name for name in _NAMES if name in item] if isinstance(item, dict) else []
+
+
 def _label(item: dict[str, object], number: int) -> str:
-    return next((str(item[name]) for name in _NAMES if name in item), str(number))
+    return next((str(item[name]) for name in _names(item)), str(number))
 
 
 def _shown(key: str, text: str | None) -> str | None:
     name = key.rpartition(".")[2]
-    is_hidden = names_secret(name) and not name.endswith("_file")
-    return _HIDDEN if text is not None and is_hidden else text
+    if text is None:
+        return None
+    if names_secret(name) and not name.endswith("_file"):
+        return _HIDDEN
+    # A single host, as one writes it.
+    return text.removesuffix("/32").removesuffix("/128") if name == "address" else text
 
 
 def _effect(key: str) -> Effect:

@@ -64,6 +64,14 @@ def add_modality(content: dict[str, dict[str, object]]) -> None:
     modalities.append({"ae_title": "DR2", "address": "127.0.0.1"})
 
 
+def rename(content: dict[str, dict[str, object]]) -> None:
+    content["site"]["name"] = "Renamed Hospital"
+
+
+def alerts(mail: MailServer) -> list[str]:
+    return [each.get_content() for each in mail.messages if "URGENT" in str(each["Subject"])]
+
+
 def technical(mail: MailServer, code: str) -> list[str]:
     return [
         mail_text.get_content()
@@ -85,10 +93,13 @@ def test_an_open_association_goes_on_while_the_yaml_changes_for_better_and_for_w
         association = associate(running.port, [FILM], calling="DR1")
         assert association.send_c_store(film()).Status == 0
         change(running, add_modality)
+        change(running, rename)
         assert "dicom.modalities[DR2].ae_title" in running.command("config", "diff").stdout
         hang_up(running, "config-reloaded")
         assert association.send_c_store(film()).Status == 0
         assert is_accepted(running, "DR2")
+        assert association.send_c_store(spot_pack.film((120, 90))).Status == 0
+        wait_until(lambda: any("Renamed Hospital" in each for each in alerts(mail)), 40)
         assert "uses exactly this" in running.command("config", "diff").stdout
 
         good = running.config.read_text(encoding="utf-8")
@@ -111,7 +122,7 @@ def test_an_open_association_goes_on_while_the_yaml_changes_for_better_and_for_w
         running.config.write_text(good)
         hang_up(running, "config-reloaded")
         assert pids == [running.role_pid(role) for role in ROLES]
-        assert len(running.ended(3)) == 3
+        assert len(running.ended(4)) == 4
 
 
 def test_a_port_is_said_to_need_a_restart(tmp_path: Path, mail: MailServer) -> None:

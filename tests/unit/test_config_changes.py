@@ -60,9 +60,17 @@ def test_a_tls_listener_that_is_added_needs_its_socket() -> None:
 def test_items_are_told_apart_by_their_names_and_an_order_is_a_change() -> None:
     added = changes(_site(printers=PRINTERS[:1]), _site(printers=PRINTERS))
     assert "printers[ward].uri" in {each.key for each in added}
-    assert not any(each.key.startswith("printers[night-desk]") for each in added)
+    assert {each.key.partition("]")[0] for each in added} == {"printers[ward"}
     turned = changes(_site(printers=PRINTERS), _site(printers=PRINTERS[::-1]))
     assert [each.key for each in turned] == ["printers (order)"]
+
+
+def test_a_single_host_is_shown_as_one_writes_it() -> None:
+    modalities = [{"ae_title": "CT_1", "address": "10.0.0.4"}]
+    found = changes(_site(), _site(dicom={"modalities": modalities}))
+    shown = {each.key: (each.before, each.after) for each in found}
+    assert shown["dicom.modalities[CT_1].address"] == ("192.168.10.21", "10.0.0.4")
+    assert shown["dicom.modalities[DR_1].address"] == ("192.168.20.0/24", None)
 
 
 def test_a_login_is_never_shown_but_its_change_is() -> None:

@@ -189,6 +189,13 @@ def test_without_a_copy_the_file_is_tried_again_each_time(disk: Disk) -> None:
     assert refusals(disk.state) == frozenset()
 
 
+def test_a_file_that_worked_before_is_tried_again_each_time(disk: Disk) -> None:
+    disk.worked_before()
+    disk.role().could_not_start(ConfigError("certificate-unusable", "FileNotFoundError"))
+    disk.role()
+    assert refusals(disk.state) == frozenset()
+
+
 def test_a_role_that_works_finds_no_file_unfit(disk: Disk) -> None:
     role = disk.role()
     role.is_up()
