@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from appliance.checks.probe import Probe, Surroundings
+from appliance.checks.probe import Probe, Surroundings, none_here
 from appliance.checks.result import CheckResult, failed, ok, warning
 from appliance.daemon.certificate_ends import certificate_files, ends_at
 from appliance.daemon.receive_role import tls_context
@@ -21,7 +21,7 @@ def certificates(around: Surroundings) -> tuple[Probe, ...]:
     return tuple(
         Probe(f"certificate {key}", partial(_file, key, file, around))
         for key, file in certificate_files(around.site)
-    )
+    ) or none_here("certificates")
 
 
 def judged(name: str, key: str, until: float, now: float, found: str) -> CheckResult:

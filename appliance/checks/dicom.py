@@ -8,7 +8,7 @@ from typing import Final
 
 from pydicom import uid
 
-from appliance.checks.probe import Probe, Surroundings
+from appliance.checks.probe import Probe, Surroundings, none_here
 from appliance.checks.result import CheckResult, ok, warning
 from appliance.clock import Clock
 from appliance.config.receiving import Modality
@@ -32,7 +32,7 @@ def pacs(around: Surroundings) -> tuple[Probe, ...]:
     own_title = around.site.dicom.ae_title
     return tuple(
         Probe(f"PACS {each.name}", partial(_pacs, each, own_title)) for each in around.site.pacs
-    )
+    ) or none_here("PACS")
 
 
 def listener(around: Surroundings) -> tuple[Probe, ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -46,7 +46,7 @@ Seen = TypeVar("Seen")
 
 
 def travel(around: Surroundings, within_s: float) -> Iterator[CheckResult]:
-    """One result for each stop on the way, as it is reached; `seconds` count from the sending.
+    """One result for each stop on the way, as it is reached; `seconds` count from the start.
 
     The last one has failed when the phantom did not get on within `within_s` seconds.
     """
@@ -56,6 +56,8 @@ def travel(around: Surroundings, within_s: float) -> Iterator[CheckResult]:
             yield from journey.stops()
         except OsteonError as error:
             yield journey.timed(failed(journey.at, error))
+        except PermissionError:
+            yield journey.timed(failed(journey.at, CheckError("check-not-allowed")))
 
 
 @dataclass(slots=True)
@@ -66,16 +68,19 @@ class _Journey:
     stack: ExitStack
     within_s: float
     at: str = _SENT
-    began: float = 0.0
-    began_wall: float = 0.0
+    began: float = field(init=False)
+    began_wall: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.began = self.around.clock.monotonic()
+        self.began_wall = self.around.clock.now()
 
     def stops(self) -> Iterator[CheckResult]:
         """Raises OsteonError at the stop that is not reached."""
-        site, clock = self.around.site, self.around.clock
+        site = self.around.site
         state = StateFolder(Path(site.state_folder))
-        images = phantom_study(_scopes(self.around), clock.now())
         before = _last_phantom(state)
-        self.began, self.began_wall = clock.monotonic(), clock.now()
+        images = phantom_study(_scopes(self.around), self.began_wall)
         send(site, images)
         yield self.timed(ok(_SENT, f"{len(images)} images, each answered with Success"))
         self.at = _FILED
@@ -84,22 +89,23 @@ class _Journey:
             raise CheckError("test-not-filed")
         yield self.timed(ok(_FILED, "sealed and in the receiver's ledger"))
         study = filed[1]
+        self.at = "taken up"
         work = WorkLedger(state.work, read_only=True)
         self.stack.callback(work.close)
         yield from self._analysed(work, study)
+        self.at = "told"
         item = next(each for each in work.outbox_of(study) if each.kind is MessageKind.TEST)
         delivery = DeliveryLedger(state.delivery, read_only=True)
         self.stack.callback(delivery.close)
         yield from self._delivered(delivery, item)
 
     def timed(self, result: CheckResult) -> CheckResult:
-        """With the seconds since the sending."""
+        """With the seconds since the start."""
         return replace(result, seconds=round(self.around.clock.monotonic() - self.began, 1))
 
     # --- analysis ---------------------------------------------------------------------------------
 
     def _analysed(self, work: WorkLedger, study: StudyKey) -> Iterator[CheckResult]:
-        self.at = "taken up"
         revision = self._wait(lambda: work.latest(study))
         if revision is None:
             raise CheckError("test-not-taken-up")

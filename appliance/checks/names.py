@@ -7,7 +7,7 @@ from functools import partial
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from appliance.checks.probe import Probe, Surroundings
+from appliance.checks.probe import Probe, Surroundings, none_here
 from appliance.checks.result import CheckResult, ok
 from appliance.config.schema import Site
 from appliance.errors import CheckError
@@ -19,7 +19,7 @@ def names(around: Surroundings) -> tuple[Probe, ...]:
         Probe(f"name {host}", partial(_look_up, host))
         for host in hosts(around.site)
         if not _is_address(host)
-    )
+    ) or none_here("names")
 
 
 def hosts(site: Site) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from appliance.alerts.catalogue import load
 from appliance.alerts.email import EmailChannel
 from appliance.alerts.printer import PrinterChannel
 from appliance.checks.certificates import judged
-from appliance.checks.probe import Probe, Surroundings
+from appliance.checks.probe import Probe, Surroundings, none_here
 from appliance.checks.result import CheckResult, ok, warning
 from appliance.config.schema import Printer
 from appliance.config.secrets import read_secret
@@ -33,7 +33,7 @@ def printers(around: Surroundings) -> tuple[Probe, ...]:
     """Ask each printer for its state."""
     return tuple(
         Probe(f"printer {each.name}", partial(_printer, each)) for each in around.site.printers
-    )
+    ) or none_here("printers")
 
 
 def _mail(around: Surroundings) -> CheckResult:

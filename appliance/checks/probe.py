@@ -8,7 +8,7 @@ from pathlib import Path
 
 from appliance import storage
 from appliance.checks.kernel_clock import Discipline, discipline
-from appliance.checks.result import CheckResult
+from appliance.checks.result import CheckResult, skipped
 from appliance.clock import Clock
 from appliance.config.schema import Site
 
@@ -38,5 +38,10 @@ class Probe:
     look: Callable[[], CheckResult]
 
 
+def none_here(name: str) -> tuple[Probe, ...]:
+    """For a kind of thing of which the site YAML names none: that is said, too."""
+    return (Probe(name, lambda: skipped(name, "none in the site YAML")),)
+
+
 Check = Callable[[Surroundings], tuple[Probe, ...]]
-"""Which probes one kind of check makes of this site; none where the site has nothing of it."""
+"""Which probes one kind of check makes of this site; at least one, so that nothing goes unsaid."""

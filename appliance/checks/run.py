@@ -61,6 +61,8 @@ def _look(probe: Probe, clock: Clock) -> CheckResult:
         result = probe.look()
     except OsteonError as error:
         result = failed(probe.name, error)
+    except PermissionError:
+        result = failed(probe.name, CheckError("check-not-allowed"))
     except Exception as error:  # noqa: BLE001 - the boundary of all checks: told as a failure
         # Only the type's name: a library's text may quote what it was given.
         result = failed(probe.name, CheckError("check-crashed", type(error).__name__))

@@ -16,6 +16,10 @@ CHECKING: Final = {
         "Run `osteon check` again; if it comes back, send what it prints with `--json` to the "
         "maker.",
     ),
+    "check-not-allowed": Explanation(
+        "This user may not look at what the check needs to see.",
+        "Run it as root: `sudo osteon check`.",
+    ),
     "check-timeout": Explanation(
         "What was looked at did not answer in time.",
         "Check the network to it and that it is on. If only a model is late, the box is busy: run "

@@ -4,8 +4,6 @@ from appliance.phantom.marks import (
     CALLING_AE_TITLE,
     MANUFACTURER,
     PATIENT_ID,
-    PATIENT_NAME,
-    Here,
     here,
     is_phantom,
 )
@@ -14,8 +12,6 @@ __all__ = [
     "CALLING_AE_TITLE",
     "MANUFACTURER",
     "PATIENT_ID",
-    "PATIENT_NAME",
-    "Here",
     "here",
     "is_phantom",
 ]

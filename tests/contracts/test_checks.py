@@ -124,6 +124,31 @@ def test_a_probe_that_fails_in_an_unforeseen_way_says_nothing_of_what_it_was_giv
     assert "Canary" not in str(result)
 
 
+def test_who_may_not_look_is_told_to_be_root() -> None:
+    def look() -> CheckResult:
+        raise PermissionError
+
+    ((_, result),) = run([Probe("one", look)], CLOCK)
+    assert result.code == "check-not-allowed"
+    assert "root" in result.hint
+
+
+@pytest.mark.parametrize(("kind", "name"), [("pacs", "PACS"), ("printers", "printers")])
+def test_what_a_site_does_not_have_is_said(
+    kind: str, name: str, around: Callable[..., Surroundings]
+) -> None:
+    without = {
+        "pacs": [],
+        "printers": [],
+        "alerts": {
+            "steps": [{"email": ["night@hospital.example"]}],
+            "technician": {"email": ["it@hospital.example"]},
+        },
+    }
+    result = only(kind, around(**without))
+    assert (result.name, result.state) == (name, CheckState.SKIPPED)
+
+
 def test_a_probe_that_hangs_is_left_behind_and_the_others_are_told() -> None:
     never = threading.Event()
     sound = CheckResult("sound", CheckState.OK, "fine")
@@ -140,6 +165,10 @@ def test_a_probe_that_hangs_is_left_behind_and_the_others_are_told() -> None:
 
 
 # --- one by one -----------------------------------------------------------------------------------
+
+
+def test_a_box_without_packs(around: Callable[..., Surroundings], tmp_path: Path) -> None:
+    assert only("packs", around(packs={"folder": str(tmp_path)})).code == "packs-missing"
 
 
 def test_a_pacs_that_is_down(around: Callable[..., Surroundings]) -> None:
