@@ -51,7 +51,7 @@ def daily_lines(report: DailyReport, texts: Catalogue) -> Iterator[str]:
     yield text("daily.disk", free=f"{report.free_bytes / _GIB:.1f}")
     for model in report.models:
         state = model.code or text("daily.model-runs")
-        yield text("daily.model", name=model.name, version=model.version, state=state)
+        yield text("daily.model", name=model.name, version=model.version or "-", state=state)
     yield text("daily.software", version=report.software)
     yield ""
     yield text("daily.silence")

@@ -111,8 +111,10 @@ def _reason(summary: AlertSummary, texts: Catalogue) -> Iterator[str]:
     if summary.kind in TO_TECHNICIAN:
         known = CATALOGUE.get(code)
         if known is not None:
-            yield texts.text("mail.reason", reason=known.meaning)
-            if summary.kind is MessageKind.TECHNICAL:
+            if summary.kind is MessageKind.RECOVERED:
+                yield texts.text("mail.was", reason=known.meaning)
+            else:
+                yield texts.text("mail.reason", reason=known.meaning)
                 yield texts.text("mail.hint", hint=known.hint)
     else:
         yield texts.text("mail.reason", reason=texts.reason(code))

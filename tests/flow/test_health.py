@@ -165,7 +165,10 @@ def test_a_stuck_study_is_one_mail_over_a_restart_and_one_when_it_moves(bed: Bed
     first = bed.mail.messages[0].get_content()
     assert "the oldest is K7Q-3MFA, collecting for 120 min" in first
     assert "What to do:" in first
-    assert "Since:" in bed.mail.messages[1].get_content()
+    second = bed.mail.messages[1].get_content()
+    assert "Since:" in second
+    assert "It was:" in second
+    assert "What to do:" not in second
 
 
 def test_a_failing_pacs_is_one_mail_and_one_when_it_took_the_results(
