@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import trustme
 from prometheus_client.parser import text_string_to_metric_families
 
 from appliance.alerts.catalogue import load
@@ -23,10 +24,11 @@ from appliance.config.schema import Site
 from appliance.daemon.fact_finding import FactFinder
 from appliance.daemon.health_watch import HealthWatch
 from appliance.daemon.metrics import served
+from appliance.daemon.starts import note_start
 from appliance.daemon.state import StateFolder
-from appliance.domain import CaseCode, MessageKind, Outcome, StudyKey
+from appliance.domain import CaseCode, InstanceKey, MessageKind, Outcome, SeriesKey, StudyKey
 from appliance.ledger.delivery import DeliveryLedger, Destination
-from appliance.ledger.intake import IntakeLedger
+from appliance.ledger.intake import Arrival, IntakeLedger
 from appliance.ledger.models import ModelState, ModelStates
 from appliance.ledger.work import Ending, NewMessage, WorkLedger
 from appliance.loops import Loops
@@ -275,3 +277,52 @@ def test_a_metrics_port_that_is_taken_keeps_no_alert_back(bed: Bed) -> None:
             bed.end(Outcome.ALERT, None, MessageKind.CLINICAL_ALERT)
             until(lambda: bed.mail.messages)
     assert bed.mail.messages[0]["To"] == DOCTOR.recipient
+
+
+def test_the_facts_are_those_of_the_box(bed: Bed, tmp_path: Path) -> None:
+    clock = SystemClock()
+    now = time.time()
+    authority = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(str(authority))
+    mail = bed.site.mail.model_copy(update={"ca_file": str(authority)})
+    master = MasterKey.load(bed.key)
+    intake = IntakeLedger(bed.state.intake)
+    with intake.transaction():
+        association = intake.open_association("CT1", "127.0.0.1", now - HOUR)
+        intake.add(_arrival(master, now - HOUR), association)
+    intake.close()
+    DeliveryLedger(bed.state.delivery).close()
+    for _ in range(3):
+        note_start(bed.state.analyse, clock)
+    finder = FactFinder(bed.state, master, lambda _: (), clock)
+    facts = finder.look(bed.site.model_copy(update={"mail": mail}))
+    finder.close()
+    assert facts.silent_s is not None  # nobody listens
+    (certificate,) = facts.certificates
+    assert certificate.name == "mail.ca_file"
+    assert certificate.expires_at > now
+    assert [(each.case, each.state) for each in facts.under_way] == [
+        (master.case_code(STUDY), None)
+    ]
+    assert {name: len(starts) for name, starts in facts.starts} == {
+        "receive": 0,
+        "analyse": 3,
+        "deliver": 0,
+    }
+    assert facts.last_image_at == now - HOUR
+    assert facts.free_bytes > 0
+
+
+def _arrival(master: MasterKey, at: float) -> Arrival:
+    return Arrival(
+        blob="a" * 32,
+        study=STUDY,
+        wrapped_keyset=master.new_keyset(STUDY),
+        series=SeriesKey("6" * 32),
+        instance=InstanceKey("7" * 32),
+        digest="d" * 64,
+        sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
+        transfer_syntax_uid="1.2.840.10008.1.2.1",
+        size=1000,
+        received_at=at,
+    )
