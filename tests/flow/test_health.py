@@ -213,6 +213,10 @@ def test_the_daily_mail_says_what_was_done_and_what_waits(bed: Bed, language: st
         bed.end(Outcome.NOT_FOR_THIS_BOX, "dose-report")
         bed.end(Outcome.NOT_FOR_THIS_BOX, "dose-report")
         bed.end(Outcome.NOT_ANALYSED, "slices-missing")
+        bed.work.open_revision(StudyKey("6" * 32), CASE, 1, time.time())
+        phantom = bed.work.open_revision(StudyKey("7" * 32), CASE, 1, time.time())
+        bed.work.mark_phantom(phantom)
+        bed.work.report(phantom, Ending(Outcome.ALERT, None), time.time())
         until(lambda: len(bed.mail.messages) == 1)
     with bed.watched(last_report=time.time() - 48 * HOUR):
         until(bed.subjects)
@@ -230,6 +234,7 @@ def test_the_daily_mail_says_what_was_done_and_what_waits(bed: Bed, language: st
         assert catalogue.text("daily.count", what=what, count=count) in text
     reason = catalogue.reason("dose-report")
     assert catalogue.text("daily.reason", reason=reason, code="dose-report", count=2) in text
+    assert catalogue.text("daily.under-way", count=1) in text
     assert catalogue.text("daily.unacknowledged", count=1) in text
     assert "  - K7Q-3MFA\n" in text
     assert catalogue.text("daily.silence") in text
