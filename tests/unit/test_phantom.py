@@ -8,14 +8,19 @@ from ipaddress import ip_address
 import pytest
 from pydicom.dataset import Dataset
 
+from appliance.config.load import parse_site
+from appliance.daemon.receive_role import settings
 from appliance.domain import Admitted, InstanceHeader, PackScope, Reason
 from appliance.imaging import Volume
 from appliance.inference.steps.ct_bone_mask import find_thorax
 from appliance.phantom import CALLING_AE_TITLE, here, is_phantom
 from appliance.phantom.study import phantom_study
 from appliance.pipeline import gate
+from appliance.pipeline.receive import Peer
+from appliance.pipeline.receive.peers import Rejection, Titles, judge
 from tests.simulators.decoding import Spool, by_id
 from tests.simulators.objects import film
+from tests.unit.test_config import SMALLEST
 
 FILM = PackScope("dr", "film", ("CR", "DX"), ("HAND", "LEG"), 18.0, None, None, 700)
 CT = PackScope("ct", "volume", ("CT",), ("CHEST",), 18.0, (0.4, 2.5), 60.0, None)
@@ -97,6 +102,16 @@ def test_only_this_machine_may_use_the_title(
     assert place.host == calls
     assert ip_address(is_seen_as) in place.network
     assert ip_address(stranger) not in place.network
+
+
+def test_the_receiver_takes_the_title_from_this_machine_alone() -> None:
+    known = settings(parse_site(SMALLEST, "site.yaml"))
+    titles = Titles(known.ae_title, CALLING_AE_TITLE)
+    taken = judge(titles, ip_address("127.0.0.1"), known)
+    assert isinstance(taken, Peer)
+    assert taken.ae_title == CALLING_AE_TITLE
+    # That address is one of a modality, under the modality's own title.
+    assert judge(titles, ip_address("10.0.0.9"), known) is Rejection.CALLER_UNKNOWN
 
 
 @pytest.mark.parametrize("scope", [FILM, CT])

@@ -5,16 +5,29 @@ from __future__ import annotations
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from appliance.alerts.catalogue import languages, load
 from appliance.alerts.mail_text import render
-from appliance.alerts.page import PageContent, render_page
+from appliance.alerts.page import render_page
+from appliance.clock import SystemClock
 from appliance.config.faults import ConfigFaults
 from appliance.config.load import parse_site
-from appliance.domain import AlertFinding, CaseCode, MessageKind, Outcome, PatientFacts, Reason
+from appliance.daemon.artefacts import Artefacts
+from appliance.daemon.reporting import Reporting, SiteWishes
+from appliance.domain import (
+    Bone,
+    CaseCode,
+    MessageKind,
+    Outcome,
+    PatientFacts,
+    Reason,
+    StudyKey,
+)
 from appliance.ledger.delivery import Delivery, DeliveryState, Destination, Moment, Progress
+from appliance.ledger.work import WorkLedger
 from appliance.phantom import CALLING_AE_TITLE
 from appliance.pipeline.deliver.schedule import (
     Attempt,
@@ -29,6 +42,7 @@ from appliance.pipeline.deliver.schedule import (
 )
 from tests.simulators.alerting import SUMMARY
 from tests.unit.test_config import SMALLEST
+from tests.unit.test_page import content
 
 DOCTOR, CHIEF = Destination("mail", "doctor@x.example"), Destination("mail", "chief@x.example")
 PRINTER = Destination("printer:er")
@@ -70,6 +84,24 @@ def test_it_asks_for_no_acknowledgement_and_takes_no_alerts_place() -> None:
     assert not supersedes(replace(TEST, revision=2), alert)
 
 
+@pytest.mark.parametrize("is_phantom", [True, False])
+def test_a_phantom_that_is_given_up_is_still_a_test_and_a_patient_is_not(
+    tmp_path: Path, *, is_phantom: bool
+) -> None:
+    work = WorkLedger(tmp_path / "work.db")
+    opened = work.open_revision(StudyKey("s"), CaseCode("K7Q-3MFA"), 1, 0.0)
+    if is_phantom:
+        work.mark_phantom(opened)
+    (revision,) = work.unfinished()
+    artefacts = cast("Artefacts", None)  # words alone: none is made
+    reporting = Reporting(work, artefacts, SiteWishes("Site", False), SystemClock())
+    ending = reporting.give_up(revision, Reason("attempts-exhausted"))
+    assert ending.outcome is Outcome.NOT_ANALYSED
+    told = MessageKind.TEST if is_phantom else MessageKind.NOT_ANALYSED
+    assert [message.kind for message in ending.messages] == [told]
+    work.close()
+
+
 @pytest.mark.parametrize("language", languages())
 def test_the_mail_is_a_test_from_its_first_word_on(language: str) -> None:
     texts = load(language)
@@ -87,28 +119,35 @@ def test_the_page_is_a_test_and_shows_no_finding_whatever_it_is_given(
     language: str, tmp_path: Path
 ) -> None:
     texts = load(language)
-    findings: tuple[AlertFinding, ...] = SUMMARY.findings
-    content = PageContent(
-        replace(TOLD, findings=findings),
-        PatientFacts("TEST PHANTOM", "TEST-PHANTOM", "", "O", "", "", ""),
-        findings=(),
-        looked_at=(),
-        limits=(),
-        models=(),
-        software_version="0",
+    given = content(2, MessageKind.TEST)
+    page = replace(
+        given,
+        summary=replace(given.summary, outcome=Outcome.ALERT),
+        patient=PatientFacts("TEST PHANTOM", "TEST-PHANTOM", "", "O", "", "", ""),
         language=language,
     )
     file = tmp_path / "page.pdf"
-    file.write_bytes(render_page(content))
+    file.write_bytes(render_page(page))
     said = subprocess.run(
         ["pdftotext", "-layout", file, "-"], capture_output=True, text=True, check=True
     ).stdout
     flat = "".join(said.split())
-    assert "".join(texts.text("page.headline.test").split()) in flat
-    assert "TESTPHANTOM" in flat
-    assert "osteonack" not in flat
-    for key in ("page.headline.alert", "page.headline.not-analysed", "page.in-pacs"):
-        words = texts.text(key, case=TOLD.case) if key.endswith("pacs") else texts.text(key)
+    ended = texts.text("terms.outcome.alert")
+    for words in (
+        texts.text("page.headline.test"),
+        texts.text("page.test.consequence"),
+        texts.text("page.test.outcome", outcome=ended),
+        "TEST PHANTOM",
+    ):
+        assert "".join(words.split()) in flat
+    for words in (
+        texts.text("page.headline.alert"),
+        texts.text("page.headline.not-analysed"),
+        texts.text("page.column.score"),
+        texts.text("page.in-pacs", case=given.summary.case),
+        texts.bone(Bone.RIB),
+        "osteon ack",
+    ):
         assert "".join(words.split()) not in flat
 
 
