@@ -20,6 +20,8 @@ Plain = str | int | float | bool | None | list["Plain"] | dict[str, "Plain"]
 
 MOST_BYTES: Final = 256 * 1024
 MOST_DEPTH: Final = 16
+MOST_VALUES: Final = 4000
+"""Far more than any site needs; a running box must have read, or refused, its file in seconds."""
 
 _TAG: Final = "tag:yaml.org,2002:"
 _WHOLE: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})\Z", re.ASCII)
@@ -112,8 +114,7 @@ def _likely_encoding(raw: bytes) -> str:
 
 def _is_plain_yaml(text: str, document: Document) -> bool:
     """Whether there is nothing beyond mappings, lists and values, so that composing is safe."""
-    depth = 0
-    documents = 0
+    depth = documents = values = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         place = _place(event.start_mark)
         if isinstance(event, yaml.DocumentStartEvent):
@@ -128,6 +129,11 @@ def _is_plain_yaml(text: str, document: Document) -> bool:
         if depth > MOST_DEPTH:
             fix = "check the brackets and the indentation"
             document.add((), f"nested deeper than {MOST_DEPTH} levels", fix, place)
+            return False
+        values += isinstance(event, yaml.NodeEvent)
+        if values > MOST_VALUES:
+            problem = f"more than {MOST_VALUES} keys and values"
+            document.add((), problem, "is it the right file?", place)
             return False
         if isinstance(event, yaml.NodeEvent) and event.anchor is not None:
             fix = "write the value out where it is needed"

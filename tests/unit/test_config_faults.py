@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.config.document import MOST_BYTES
+from appliance.config.document import MOST_BYTES, MOST_VALUES
 from appliance.config.example import example_yaml
 from appliance.config.faults import ConfigFaults, Fault
 from appliance.config.load import parse_site
@@ -221,6 +221,8 @@ def test_all_faults_come_at_once_and_in_order() -> None:
         (b"a: " + b"[" * 5000, "nested deeper", 1),
         (b"{a: " * 5000, "nested deeper", 1),
         (b"# " + b"x" * MOST_BYTES, "too long", 1),
+        (b"{" + b"a," * MOST_VALUES + b"}", "more than", 1),
+        (b"- " * 100_000, "nested deeper", 1),
         (b"a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]", "aliases", 1),
         (b"<<: {site: 1}", "unknown", 1),
     ],

@@ -18,6 +18,7 @@ from appliance.config.load import load_site
 from appliance.errors import ConfigError
 from tests.simulators import spot_pack
 
+NOBODY = 65_534
 NOW = dt.datetime.now(dt.UTC)
 
 
@@ -197,6 +198,20 @@ def test_what_is_no_file_is_told(tmp_path: Path, odd: str) -> None:
         load_site(path)
     assert caught.value.code == "config-unreadable"
     assert str(path) in caught.value.detail
+
+
+def test_a_file_that_this_user_may_not_read_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.touch(mode=0)
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(NOBODY)
+    try:
+        with pytest.raises(ConfigError, match="Permission denied"):
+            load_site(path)
+    finally:
+        if is_root:
+            os.seteuid(0)
 
 
 def test_a_file_of_ten_megabytes_is_told_by_its_size(tmp_path: Path) -> None:
