@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
 
 import click
 
 from appliance.alerts.channel import Envelope, Page
-from appliance.alerts.printer import PrinterChannel, PrinterSettings
+from appliance.alerts.printer import PrinterChannel
 from appliance.cli.first_boot import identity_option
 from appliance.cli.options import config_option, site_of
 from appliance.cli.presentation import screen
-from appliance.clock import SystemClock
+from appliance.clock import SystemClock, set_local_zone
 from appliance.config.schema import Printer
+from appliance.daemon.deliver_role import printer_settings
 from appliance.domain import CaseCode
 from appliance.errors import UsageError
 from appliance.provision.handover import gather
@@ -35,8 +34,7 @@ def hand_over(output: Path | None, printer: str | None, identity: Path, config: 
         raise UsageError("sheet-without-place")
     site = site_of(config)
     paper = None if printer is None else _printer(site.printers, printer)
-    os.environ["TZ"] = site.site.time_zone
-    time.tzset()
+    set_local_zone(site.site.time_zone)
     pdf = render_handover(gather(config, identity, SystemClock().now()))
     out = screen()
     if output is not None:
@@ -51,9 +49,6 @@ def hand_over(output: Path | None, printer: str | None, identity: Path, config: 
 def _printer(printers: tuple[Printer, ...], name: str) -> PrinterChannel:
     for each in printers:
         if each.name == name:
-            authority = None if each.ca_file is None else Path(each.ca_file)
-            return PrinterChannel(
-                PrinterSettings(each.uri, authority, counts_pages=each.counts_pages)
-            )
+            return PrinterChannel(printer_settings(each))
     known = ", ".join(each.name for each in printers)
     raise UsageError("printer-not-in-yaml", f"the site YAML knows: {known or 'none'}")

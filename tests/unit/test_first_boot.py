@@ -19,6 +19,7 @@ from appliance.domain import ModelIdentity
 from appliance.errors import ConfigError, StorageError
 from appliance.provision.fingerprint import fingerprint, grouped, typed
 from appliance.provision.handover import (
+    MASTER_KEY_CREDENTIAL,
     HandOver,
     KeyProtection,
     ModelLine,
@@ -37,6 +38,7 @@ from appliance.provision.last_check import (
 )
 from appliance.provision.stick import faults_text
 from appliance.provision.volume import LABELS, Volume, choose_volume
+from tests.simulators.box import ROOT
 
 NOW = 1_780_000_000.0
 PLAIN = (PlainSeal(),)
@@ -276,6 +278,10 @@ def test_an_encrypted_credential_says_what_it_is_sealed_with(
     kind: str, protection: KeyProtection
 ) -> None:
     assert sealed_with(base64.encodebytes(bytes.fromhex(kind) + b"\0" * 99)) is protection
+
+
+def test_the_sheet_looks_for_the_master_key_where_the_installer_puts_it() -> None:
+    assert f"master_key={MASTER_KEY_CREDENTIAL}\n" in (ROOT / "provisioning/install").read_text()
 
 
 @pytest.mark.parametrize("content", [b"", b"A", b"\xff\xfe", b"not base64"])
