@@ -45,9 +45,7 @@ def open_database(
             (version,) = database.execute("PRAGMA user_version").fetchone()
             if version < len(schema):
                 database.close()
-                raise StorageError(
-                    "ledger-missing", f"{path.name} is still an older one"
-                )
+                raise StorageError("ledger-missing", f"{path.name} is still an older one")
         else:
             database.execute("PRAGMA journal_mode=WAL")
             database.execute("PRAGMA synchronous=FULL")
