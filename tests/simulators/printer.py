@@ -66,8 +66,11 @@ class Printer:
         staging.replace(self.folder / "paper")
 
     def printed(self) -> list[bytes]:
-        """What came out, as the printer got it."""
-        return [file.read_bytes() for file in sorted((self.folder / "printed").iterdir())]
+        """What came out, as the printer got it, in that order (names are process numbers)."""
+        files = (self.folder / "printed").iterdir()
+        return [
+            file.read_bytes() for file in sorted(files, key=lambda each: each.stat().st_mtime_ns)
+        ]
 
     def log(self) -> str:
         """What the printer saw, job names included."""
