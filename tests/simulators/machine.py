@@ -7,16 +7,17 @@ on loopback. Commands are run by entering its namespaces: no daemon, bus or logi
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import subprocess
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.simulators.box import ROOT, wait_until
+from tests.simulators.box import wait_until
 from tests.simulators.debian import KEPT, pip_settings, root_archive
 
-CHECKOUT = Path("/mnt/osteon")
 _PIP_CACHE = Path("/var/cache/pip")
 
 
@@ -44,7 +45,7 @@ class Machine:
             [
                 *("systemd-nspawn", "--boot", "--quiet", "-D", self.root),
                 *(f"--machine={self.name}", "--register=no", "--keep-unit", "--console=pipe"),
-                *("--link-journal=no", "--timezone=off", f"--bind-ro={ROOT}:{CHECKOUT}"),
+                *("--link-journal=no", "--timezone=off"),
                 *(f"--bind-ro={ours}:{theirs}" for ours, theirs in bound.items()),
                 f"--bind={wheels}:{_PIP_CACHE}",
             ],
@@ -100,10 +101,11 @@ class Machine:
         self.process.wait(100)
 
     def pull_the_plug(self) -> None:
-        """End every process of it at once."""
+        """End every process of it at once: with the first one the kernel kills them all."""
         assert self.process is not None
-        self.process.kill()
-        self.process.wait(30)
+        if first := self.first_process():
+            os.kill(first, signal.SIGKILL)
+        self.process.wait(60)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,340 @@
+"""The installed box under a real systemd: killed, hung, reloaded, rebooted; nothing is lost.
+
+The machine is a plain Debian that knows nothing of Osteon; what makes it a box are the steps of
+`provisioning/manual/01-install.md`. Each test leaves the box at work, whatever their order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydicom.dataset import Dataset
+
+from tests.simulators import spot_pack
+from tests.simulators.box import ROOT, Surroundings, site_yaml, wait_until
+from tests.simulators.machine import Machine, debian
+from tests.simulators.mail import MailServer, free_port, mail_server
+from tests.simulators.modality import associate, dcmtk, save
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(720),
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can boot a machine"),
+]
+
+CHECKOUT, RELEASE = "/srv/checkout", "/srv/release"
+SITE = "/etc/osteon/site.yaml"
+UNITS = ("osteon-receive.service", "osteon-analyse.service", "osteon-deliver.service")
+
+
+@dataclass
+class InstalledBox:
+    """A box in a machine, with this host as its hospital."""
+
+    machine: Machine
+    folder: Path
+    port: int
+    mail: MailServer
+    first_install: str
+    content: dict[str, Any]
+    sent: int = 0
+    installer: str = f"{CHECKOUT}/provisioning/install"
+
+    def send(self, image: Dataset) -> None:
+        """Store one image from outside; it is answered with Success."""
+        self.sent += 1
+        (file,) = save([image], self.folder / "sent" / str(self.sent))
+        done = dcmtk("storescu", self.port, file, calling="DR1")
+        assert done.returncode == 0, done.stderr
+
+    def studies(self) -> dict[str, str | None]:
+        """The outcome of every case, as the technician's command tells it."""
+        done = self.machine.run("osteon", "studies", "--json")
+        return {row["case"]: row["outcome"] for row in json.loads(done.stdout)}
+
+    def alerts(self) -> list[str]:
+        """The case of every mail that a study has caused."""
+        subjects = [str(mail["Subject"]) for mail in self.mail.messages]
+        return [found.group() for each in subjects if (found := CASE.search(each))]
+
+    def until(self, ready: Callable[[], bool], seconds: float) -> None:
+        """Wait; when in vain, with what the box said meanwhile."""
+        try:
+            wait_until(ready, seconds)
+        except TimeoutError as error:
+            said = self.machine.run("journalctl", "-b", "-n", "80", "-u", "osteon*", "--no-pager")
+            error.add_note(said.stdout)
+            raise
+
+    def is_alerted(self, image: Dataset, seconds: float = 120) -> str:
+        """Send an image with a finding and wait for the mail about it; its case."""
+        before = set(self.alerts())
+        self.send(image)
+        return self.alerted_since(before, seconds)
+
+    def alerted_since(self, before: set[str], seconds: float = 120) -> str:
+        """Wait for a mail about a case that had none; that case."""
+        self.until(lambda: bool(set(self.alerts()) - before), seconds)
+        (case,) = set(self.alerts()) - before
+        return case
+
+    def process(self, unit: str) -> int:
+        """The main process of a unit; 0 while there is none."""
+        return int(self.property(unit, "MainPID"))
+
+    def property(self, unit: str, name: str) -> str:
+        """What systemd says of a unit."""
+        done = self.machine.run("systemctl", "show", "--value", "-p", name, unit)
+        return done.stdout.strip()
+
+    def is_at_work(self) -> bool:
+        """Whether every unit has said that it is ready."""
+        return all(self.property(unit, "ActiveState") == "active" for unit in UNITS)
+
+    def comes_back(self, unit: str, ended: int, seconds: float = 120) -> None:
+        """Wait until a unit runs as another process than that one."""
+
+        def is_back() -> bool:
+            return self.process(unit) not in {0, ended} and self.is_at_work()
+
+        self.until(is_back, seconds)
+
+    def said(self, event: str) -> int:
+        """How often the box has written that event since the machine started."""
+        return self.machine.run("journalctl", "-b", "-u", "osteon*").stdout.count(event)
+
+    def mail_about(self, case: str) -> str:
+        """The first mail about a case."""
+        (mail, *_) = (each for each in self.mail.messages if case in str(each["Subject"]))
+        return str(mail.get_content())
+
+    def configure(self, **changes: Any) -> None:
+        """Write the site YAML with other sections, as a technician's editor does."""
+        written = yaml.safe_dump({**self.content, **changes}, sort_keys=False)
+        self.machine.write(SITE, written.encode())
+
+
+CASE = re.compile(r"\b[0-9A-Z]{3}-[0-9A-Z]{4}\b")
+
+
+def broken_leg() -> Dataset:
+    """A study of its own, in which the spot pack finds something urgent."""
+    return spot_pack.film((120, 90))
+
+
+@contextlib.contextmanager
+def installed_box(folder: Path, suite: str) -> Iterator[InstalledBox]:
+    """A plain Debian, made a box as the manual says, and at work."""
+    with mail_server(folder) as mail, debian(folder, suite) as machine:
+        copy_checkout(machine.root / CHECKOUT[1:])
+        installed = machine.run(f"{CHECKOUT}/provisioning/install", seconds=500)
+        packs = spot_pack.write(folder / "packs")
+        machine.run("mkdir", "/srv/packs")
+        for file in (each for each in packs.rglob("*") if each.is_file()):
+            machine.write(f"/srv/packs/{file.relative_to(packs)}", file.read_bytes())
+        machine.write("/etc/osteon/mail-ca.crt", mail.ca_file.read_bytes())
+        port = free_port()
+        content = yaml.safe_load(site_yaml(folder, port, Surroundings(mail), {}))
+        del content["state_folder"], content["master_key_file"]
+        content["packs"] = {"folder": "/srv/packs"}
+        content["mail"]["ca_file"] = "/etc/osteon/mail-ca.crt"
+        running = InstalledBox(machine, folder, port, mail, installed.stdout, content)
+        running.configure()
+        machine.run("osteon", "config", "check")
+        machine.run("systemctl", "daemon-reload")
+        machine.run("systemctl", "start", "osteon.target")
+        running.until(running.is_at_work, 90)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InstalledBox]:
+    with installed_box(tmp_path_factory.mktemp("site"), "bookworm") as running:
+        yield running
+
+
+def test_debian_13_becomes_a_box_too(tmp_path: Path) -> None:
+    with installed_box(tmp_path, "trixie") as running:
+        case = running.is_alerted(broken_leg())
+        assert running.studies() == {case: "alert"}
+
+
+def test_the_installer_leaves_starting_to_the_technician(box: InstalledBox) -> None:
+    steps = re.findall(r"(\d)/8", box.first_install)
+    assert steps == sorted(steps)
+    assert set(steps) == set("12345678")
+    assert "edit /etc/osteon/site.yaml" in box.first_install
+    assert box.machine.run("systemctl", "is-enabled", "osteon.target").stdout == "enabled\n"
+    assert box.machine.run("systemctl", "is-system-running").stdout == "running\n"
+
+
+def test_a_study_from_outside_is_told_by_mail(box: InstalledBox) -> None:
+    case = box.is_alerted(broken_leg())
+    assert box.studies()[case] == "alert"
+    assert box.machine.run("osteon", "ack", case, "--by", "Dr. Night").returncode == 0
+
+
+def test_installing_again_changes_nothing(box: InstalledBox) -> None:
+    before = [box.process(unit) for unit in UNITS]
+    site = box.machine.run("cat", SITE).stdout
+    again = box.machine.run(box.installer, seconds=300).stdout
+    assert "8/8 running" in again
+    assert [box.process(unit) for unit in UNITS] == before
+    assert box.machine.run("cat", SITE).stdout == site
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_killed_service_comes_back_and_the_study_is_told(box: InstalledBox, unit: str) -> None:
+    before = box.process(unit)
+    known = set(box.alerts())
+    if unit == UNITS[0]:
+        box.machine.run("systemctl", "kill", "--signal=KILL", unit)
+        box.comes_back(unit, before)
+        box.send(broken_leg())
+    else:
+        box.send(broken_leg())
+        box.machine.run("systemctl", "kill", "--signal=KILL", unit)
+    box.alerted_since(known)
+    box.comes_back(unit, before)
+
+
+def test_the_watchdog_restarts_hung_services(box: InstalledBox) -> None:
+    hung = {unit: box.process(unit) for unit in UNITS}
+    for process in hung.values():
+        box.machine.run("sh", "-c", f"kill -STOP {process}")
+    for unit, process in hung.items():
+        box.comes_back(unit, process, 240)
+        assert "watchdog" in box.machine.run("journalctl", "-b", "-u", unit).stdout.lower()
+    box.is_alerted(broken_leg())
+
+
+@pytest.mark.parametrize("is_orderly", [True, False])
+def test_a_study_taken_before_a_reboot_is_told_after_it(
+    box: InstalledBox, *, is_orderly: bool
+) -> None:
+    box.is_alerted(broken_leg())
+    known, told = box.studies(), set(box.alerts())
+    # Taken in, and not yet looked at by anybody.
+    box.machine.run("systemctl", "stop", "osteon-analyse.service")
+    box.send(broken_leg())
+    if is_orderly:
+        box.machine.power_off()
+    else:
+        box.machine.pull_the_plug()
+    box.machine.boot()
+    box.alerted_since(told)
+    box.until(box.is_at_work, 90)
+    assert {case: box.studies()[case] for case in known} == known
+
+
+def test_a_reload_takes_a_right_yaml_and_refuses_a_wrong_one(box: InstalledBox) -> None:
+    processes = [box.process(unit) for unit in UNITS]
+    image = broken_leg()
+    syntax = image.file_meta.TransferSyntaxUID
+    box.configure(site={**box.content["site"], "name": "Renamed Hospital"})
+    try:
+        # An association that is open all the while is not dropped.
+        open_one = associate(
+            box.port, [(image.SOPClassUID, [syntax])], calling="DR1", called="OSTEON"
+        )
+        assert open_one.is_established
+        told = set(box.alerts())
+        box.machine.run("systemctl", "reload", "osteon.target")
+        box.until(lambda: box.said("config-reloaded") >= len(UNITS), 60)
+        assert open_one.send_c_store(image).Status == 0
+        open_one.release()
+        assert "Renamed Hospital" in box.mail_about(box.alerted_since(told))
+
+        box.machine.write(SITE, b"site: {name: Broken")
+        box.machine.run("systemctl", "reload", "osteon.target")
+        box.until(lambda: "config-refused" in str(box.mail.messages[-1].get_content()), 120)
+        assert "Renamed Hospital" in box.mail_about(box.is_alerted(broken_leg()))
+    finally:
+        box.configure()
+        box.machine.run("systemctl", "reload", "osteon.target")
+    assert [box.process(unit) for unit in UNITS] == processes
+
+
+def test_a_newer_release_takes_over_and_keeps_everything(box: InstalledBox) -> None:
+    box.is_alerted(broken_leg())
+    known = box.studies()
+    before = [box.process(unit) for unit in UNITS]
+    make_release(box.machine.root / RELEASE[1:], box.machine.root / CHECKOUT[1:])
+    box.installer = f"{RELEASE}/provisioning/install"
+    upgraded = box.machine.run(box.installer, seconds=500).stdout
+    assert "8/8 running" in upgraded
+    box.until(box.is_at_work, 90)
+    assert not set(before) & {box.process(unit) for unit in UNITS}
+    assert NEWER in box.machine.run("osteon", "version").stdout
+    assert box.studies() == known
+    assert len(box.machine.run("ls", "/usr/lib/osteon/environments").stdout.split()) == 1
+    box.is_alerted(broken_leg())
+
+
+def test_taken_away_the_data_stay_and_purged_nothing_stays(box: InstalledBox) -> None:
+    box.is_alerted(broken_leg())
+    known = box.studies()
+    machine = box.machine
+    machine.run(box.installer, "--uninstall")
+    machine.run("mkdir", "-p", "/srv/kept")
+    machine.run("cp", "-a", "--parents", *DATA, "/srv/kept")
+    units = machine.run("systemctl", "list-unit-files", "osteon*", "--no-legend", is_checked=False)
+    assert units.stdout == ""
+    assert not (machine.root / "usr/bin/osteon").is_symlink()
+    refused = machine.run(box.installer, *PURGE, said="no\n", is_checked=False)
+    assert refused.returncode == 1
+    assert all((machine.root / each[1:]).exists() for each in DATA)
+    purged = machine.run(box.installer, *PURGE, said="PURGE\n").stdout
+    assert "does not wipe" in purged
+    assert not any((machine.root / each[1:]).exists() for each in DATA)
+    machine.run("cp", "-a", "/srv/kept/.", "/")
+    assert "8/8 started" in machine.run(box.installer, seconds=500).stdout
+    box.until(box.is_at_work, 90)
+    assert box.studies() == known
+    box.is_alerted(broken_leg())
+
+
+NEWER = "9.9.9.9"
+PURGE = ("--uninstall", "--purge")
+DATA = ("/etc/osteon", "/var/lib/osteon", "/etc/credstore.encrypted/osteon.master-key")
+
+
+BESIDE_A_WHEEL = ("models", "provisioning", "requirements")
+SOURCES = ("appliance", "pyproject.toml", "README.md", "LICENSE")
+
+
+def copy_checkout(folder: Path) -> None:
+    """The checkout as it is at this moment; somebody may be working in it."""
+    for name in (*SOURCES, *BESIDE_A_WHEEL):
+        if (ROOT / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "training")
+            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        else:
+            shutil.copy(ROOT / name, folder)
+
+
+def make_release(folder: Path, checkout: Path) -> None:
+    """A release of a newer version: a built wheel, and what the installer takes from beside it."""
+    for name in BESIDE_A_WHEEL:
+        shutil.copytree(checkout / name, folder / name)
+    source = folder / "source"
+    source.mkdir()
+    for name in SOURCES:
+        subprocess.run(["cp", "-r", checkout / name, source], check=True)
+    version = source / "appliance/__init__.py"
+    version.write_text(re.sub(r'"[\d.]+"', f'"{NEWER}"', version.read_text()))
+    build = ["pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder]
+    subprocess.run([sys.executable, "-m", *build, source], check=True)
+    shutil.rmtree(source)
