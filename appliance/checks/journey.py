@@ -8,6 +8,7 @@ would reach first. Here it is only sent and watched, in the box's own ledgers.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -26,6 +27,7 @@ from appliance.domain import MessageKind, OutboxItem, Outcome, PackScope, StudyK
 from appliance.errors import CheckError, DeliveryError, Notice, OsteonError, PackError
 from appliance.inference.manifest import Trust
 from appliance.inference.package import open_pack
+from appliance.ledger.database import ledger_error
 from appliance.ledger.delivery import Delivery, DeliveryLedger, DeliveryState, Destination
 from appliance.ledger.intake import IntakeLedger
 from appliance.ledger.work import Event, Revision, WorkLedger
@@ -56,6 +58,8 @@ def travel(around: Surroundings, within_s: float) -> Iterator[CheckResult]:
             yield from journey.stops()
         except OsteonError as error:
             yield journey.timed(failed(journey.at, error))
+        except sqlite3.Error as error:
+            yield journey.timed(failed(journey.at, ledger_error(error)))
         except PermissionError:
             yield journey.timed(failed(journey.at, CheckError("check-not-allowed")))
 
