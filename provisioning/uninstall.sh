@@ -2,7 +2,7 @@
 # shellcheck shell=sh disable=SC2154 # the names are set in `install`
 
 remove_program() {
-    if [ -d /run/systemd/system ]; then systemctl stop osteon.target 'osteon-*'; fi
+    if [ -d /run/systemd/system ]; then systemctl stop 'osteon.*' 'osteon-*'; fi
     enabled=$(cd /usr/lib/systemd/system && grep -l '^\[Install\]' osteon* 2>/dev/null || true)
     # shellcheck disable=SC2086 # one argument for each unit
     if [ -n "$enabled" ]; then systemctl --quiet disable $enabled; fi
