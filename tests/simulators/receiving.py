@@ -79,6 +79,7 @@ def running_receiver(
     *,
     tls: ssl.SSLContext | None = None,
     clock: Clock | None = None,
+    loops: Loops | None = None,
 ) -> Iterator[RunningReceiver]:
     """Start on free ports of loopback; a folder that was used before is taken up again."""
     key = folder / "master.key"
@@ -97,7 +98,7 @@ def running_receiver(
         master=master,
         clock=clock or SystemClock(),
         free_bytes=lambda: free_bytes(spool),
-        loops=Loops(clock or SystemClock()),
+        loops=loops or Loops(SystemClock()),
     )
     receiver.start()
     try:
