@@ -73,7 +73,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             key = f"{name}-{made.kind}-{number}"
             files[key] = folder / f"{key}.dcm"
             files[key].write_bytes(made.part10)
-    assert sum(str(ResultKind.PICTURE) in key for key in files) == 3 + 3 + 3 + 1
+    assert sum(str(ResultKind.PICTURE) in key for key in files) == 3 + 3 + 3 + 1 + 1
     return files
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,15 +50,15 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two 
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Path:
+def ledger() -> Iterator[Path]:
     """Where the writing unit has its ledger, in a folder as StateDirectory= makes it."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o011)
-    folder = tmp_path / "analyse"
-    folder.mkdir(mode=0o750)
-    os.chown(folder, WRITER, GROUP)
-    return folder / "work.db"
+    # Not below pytest's own folder: that one is closed to other users, and stays so.
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o711)
+        folder = Path(name) / "analyse"
+        folder.mkdir(mode=0o750)
+        os.chown(folder, WRITER, GROUP)
+        yield folder / "work.db"
 
 
 def process(ledger: Path, does: str, user: int) -> subprocess.Popen[str]:
