@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from appliance.cli.options import config_option, site_of
+from appliance.cli.options import config_option, site_in_use
 from appliance.cli.presentation import screen
 from appliance.clock import SystemClock
 from appliance.daemon.state import state_folder
@@ -20,7 +20,7 @@ from appliance.ledger.delivery import DeliveryLedger
 @config_option
 def acknowledge(case: str, by: str, config: Path) -> None:
     """Acknowledge the alert of a case, such as K7Q-3MF2; nobody is asked again for it."""
-    ledger = DeliveryLedger(state_folder(site_of(config)).delivery)
+    ledger = DeliveryLedger(state_folder(site_in_use(config)).delivery)
     try:
         said = ledger.acknowledge(CaseCode(case.strip().upper()), by, SystemClock().now())
     finally:

@@ -67,6 +67,12 @@ def table(*columns: str) -> Table:
     return made
 
 
+def warn(words: str) -> None:
+    """Say something on standard error that keeps nothing from working."""
+    text = Text.assemble(("warning: ", "bold yellow"), words)
+    Console(stderr=True, highlight=False).print(text, soft_wrap=True)
+
+
 def complain(error: OsteonError) -> None:
     """Say on standard error what happened, what it means and what to do."""
     console = Console(stderr=True, highlight=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from appliance.cli.options import site_of
+from appliance.cli.options import site_in_use
 from appliance.daemon.state import state_folder
 from appliance.domain import CaseCode, StudyKey
 from appliance.errors import StorageError
@@ -40,7 +40,7 @@ class Moment:
 
 def open_ledgers(stack: ExitStack, config: Path) -> Ledgers:
     """Open for reading what is there; the stack closes it."""
-    state = state_folder(site_of(config))
+    state = state_folder(site_in_use(config))
 
     def opened(kind: type[Ledger], path: Path) -> Ledger | None:
         try:

@@ -201,6 +201,22 @@ def test_an_acknowledged_case_shows_who_saw_it(site: Hospital) -> None:
     assert site.box.command("ack", "XXX-XXXX", "--by", "Dr. Night").returncode == 2
 
 
+def test_an_alert_can_be_acknowledged_while_the_yaml_is_broken(site: Hospital) -> None:
+    case = site.send(spot_pack.film((120, 90)))
+    site.ended(case)
+    site.delivered(case)
+    whole = site.box.config.read_text()
+    site.box.config.write_text(whole.replace("modalities:", "modalitys:"))
+    try:
+        said = site.box.command("ack", case, "--by", "Dr. Night")
+        listed = site.box.studies()
+    finally:
+        site.box.config.write_text(whole)
+    assert said.returncode == 0, said.stderr
+    assert "broken" in said.stderr
+    assert [each["acknowledged_by"] for each in listed if each["case"] == case] == ["Dr. Night"]
+
+
 def test_no_patient_data_lies_in_clear_anywhere_in_the_state_folder(site: Hospital) -> None:
     image = spot_pack.film((120, 90), PatientName="Canary^Clara", PatientID="CANARY-78")
     case = site.send(image)
