@@ -51,6 +51,7 @@ def main() -> int:
         with Live(drawn(rows), console=console, refresh_per_second=5) as live:
             for row in rows:
                 stage.play(row, lambda: live.update(drawn(rows)))
+        console.print()
         faults = show_results(stage, rows, output)
     if faults:
         for fault in faults:
@@ -73,9 +74,12 @@ def show_results(stage: Stage, rows: list[Row], output: Path) -> list[str]:
         subprocess.run(
             ["pdftoppm", "-png", "-r", "80", "-singlefile", pdf, pdf.with_suffix("")], check=True
         )
-        console.print(f"printed page {number}: {pdf} (as a picture: {pdf.with_suffix('.png')})")
+        console.print(
+            f"printed page {number}: {pdf} (as a picture: {pdf.with_suffix('.png')})",
+            soft_wrap=True,
+        )
     for path in stage.save_results(output):
-        console.print(f"result in the PACS: {path}")
+        console.print(f"result in the PACS: {path}", soft_wrap=True)
     return list(stage.faults(rows, CANARY))
 
 

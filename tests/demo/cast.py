@@ -43,32 +43,32 @@ def cast(images: RealImages, folder: Path) -> Iterator[Performer]:
     """Make the studies' files, one study at a time."""
     chest = chest_case(images.lidc)
     yield Performer(
-        "chest CT with a simulated displaced rib fracture",
+        "chest CT, simulated rib fracture",
         tuple(_ct(chest.fractured, folder / "ct-broken", 1)),
         "CT1",
         Outcome.ALERT,
     )
     yield Performer(
-        "the same chest CT as it was",
+        "the same CT as it was",
         tuple(_ct(chest.intact, folder / "ct-intact", 2)),
         "CT1",
         Outcome.BELOW_THRESHOLD,
     )
     ankle = pydicom.dcmread(images.ankle)
     yield Performer(
-        "ankle radiograph with a simulated break",
+        "ankle film, simulated break",
         (_film(broken_ankle(ankle), folder / "film-broken.dcm", "Demonstration^Film^Broken"),),
         "DR1",
         Outcome.ALERT,
     )
     yield Performer(
-        "the same ankle radiograph as it was",
+        "the same film as it was",
         (_film(ankle, folder / "film-intact.dcm", "Demonstration^Film^Intact"),),
         "DR1",
         Outcome.BELOW_THRESHOLD,
     )
     yield Performer(
-        "chest radiograph, for which no model is installed",
+        "chest film, no model for it",
         (_film(pydicom.dcmread(images.chest), folder / "chest.dcm", "Demonstration^Chest"),),
         "DR1",
         Outcome.NOT_FOR_THIS_BOX,

@@ -11,7 +11,16 @@ from appliance.cli.presentation import outcome_text
 from appliance.domain import Outcome
 from tests.demo.cast import Performer
 
-STEPS = ("received", "complete", "analysed", "reported", "mailed", "printed", "in PACS")
+STEPS = {
+    "received": "got",
+    "complete": "whole",
+    "analysed": "read",
+    "reported": "done",
+    "mailed": "mail",
+    "printed": "page",
+    "in PACS": "PACS",
+}
+"""Steps and their headings, short so that the table fits into 80 columns."""
 
 
 @dataclass
@@ -32,19 +41,19 @@ class Row:
 
 def drawn(rows: list[Row]) -> Table:
     """The table as it is now."""
-    table = Table(title="seconds after the last image was durable", title_justify="left")
-    table.add_column("study", overflow="fold", min_width=24)
-    for step in STEPS:
-        table.add_column(step, justify="right", no_wrap=True)
-    table.add_column("outcome", no_wrap=True)
+    title = "seconds after the last image was durable, at each step"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("study, and how it ended", overflow="fold", min_width=30)
+    for heading in STEPS.values():
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         cells = [f"{row.seconds[step]:.1f}" if step in row.seconds else "" for step in STEPS]
-        table.add_row(row.performer.title, *cells, _ending(row))
+        table.add_row(Text.assemble(row.performer.title, "\n  ", _ending(row)), *cells)
     return table
 
 
 def _ending(row: Row) -> Text:
     text = outcome_text(row.outcome, row.state)
     if row.outcome is not None and not row.is_right:
-        text.append(f"  WRONG, expected {row.performer.ends_as.value}", style="bold red")
+        text.append(f" WRONG, expected {row.performer.ends_as.value}", style="bold red")
     return text
