@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -100,7 +101,8 @@ def test_our_own_objects_coming_back_reopen_nothing(site: Hospital, tmp_path: Pa
         if tags["StudyInstanceUID"] == image.StudyInstanceUID:
             back.append(tmp_path / f"{number}.dcm")
             address = f"http://127.0.0.1:{site.pacs.http_port}/instances/{instance}/file"
-            subprocess.run(["curl", "-sf", "-o", back[-1], address], check=True)
+            with urllib.request.urlopen(address, timeout=30) as reply:
+                back[-1].write_bytes(reply.read())
     assert len(back) == 2
     assert dcmtk("dcmsend", site.box.port, *back).returncode == 0
 
