@@ -254,14 +254,6 @@ class Analysis(Section):
         at_least=1,
         at_most=3600,
     )
-    inference_memory_mib: int = option(
-        "Memory of the inference process",
-        default=3072,
-        example=3072,
-        unit="MiB",
-        at_least=512,
-        at_most=65_536,
-    )
 
 
 class Site(Section):
