@@ -254,10 +254,6 @@ class IntakeLedger:
         )
         return tuple(AssociationRecord(**dict(row)) for row in rows)
 
-    def open_associations(self, study: StudyKey) -> tuple[AssociationRecord, ...]:
-        """Those of them that are still open: more may come."""
-        return tuple(each for each in self.associations(study) if each.ending is None)
-
     def last_heard(self, calling_ae: str) -> float | None:
         """When a peer last opened an association in which it stored something; wall time."""
         row = self._execute(

@@ -118,7 +118,7 @@ def test_a_released_association_is_evidence_for_its_study(receiver: RunningRecei
     association.send_c_store(one)
     study = receiver.master.study_key(one.StudyInstanceUID)
     with receiver.ledger() as ledger:
-        [still_open] = ledger.open_associations(study)
+        [still_open] = [each for each in ledger.associations(study) if each.ending is None]
         assert (still_open.calling_ae, still_open.address) == (MODALITY, "127.0.0.1")
         association.release()
         [closed] = ledger.associations(study)
