@@ -7,6 +7,7 @@ OsteonError
 ├── DecodeError        bytes that could not be read in the child
 ├── AnalysisError      a reading that did not finish
 ├── PackError          a model pack that may not be loaded
+├── SignatureError     a signed statement that does not hold, or a key that cannot sign
 ├── DeliveryError      a message, page or object that did not get out
 ├── CheckError         what `osteon check` found out of order, and no other error names
 ├── UsageError         a command used in a way that cannot work      (exit 2)
@@ -52,6 +53,10 @@ class AnalysisError(OsteonError):
 
 class PackError(OsteonError):
     """A model pack may not be loaded."""
+
+
+class SignatureError(OsteonError):
+    """A signed statement does not hold, or a key cannot sign."""
 
 
 class DeliveryError(OsteonError):

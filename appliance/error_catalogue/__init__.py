@@ -19,6 +19,7 @@ from appliance.error_catalogue.health import HEALTH
 from appliance.error_catalogue.packs import PACKS
 from appliance.error_catalogue.provisioning import PROVISIONING
 from appliance.error_catalogue.receiving import RECEIVING
+from appliance.error_catalogue.signing import SIGNING
 from appliance.error_catalogue.storage import STORAGE
 from appliance.error_catalogue.usage import USAGE
 
@@ -35,6 +36,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     **HEALTH,
     **CHECKING,
     **PROVISIONING,
+    **SIGNING,
     **USAGE,
 }
 """Every stable code of `OsteonError` and its subclasses."""

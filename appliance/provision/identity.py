@@ -21,9 +21,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from appliance.errors import StorageError
+from appliance.errors import SignatureError, StorageError
 from appliance.provision.fingerprint import fingerprint
 from appliance.provision.keyseal import KeySeal, Protection, seal_strongest
+from appliance.signing import DeviceSigner, device_id
 from appliance.storage import make_folder, storage_error, write_durably
 
 _RECORD: Final = "identity.json"
@@ -70,7 +71,7 @@ def ensure_identity(
         with _only_one(folder):
             known = read_identity(folder)
             if known is not None:
-                _check_key(known, folder, ways)
+                _opened(known, folder, ways)
                 return known, False
             return _make(folder, ways, now), True
     except OSError as error:
@@ -105,15 +106,17 @@ def read_identity(folder: Path) -> DeviceIdentity | None:
     return known
 
 
-def device_id(public: object) -> str:
-    """The fingerprint of an elliptic-curve public key, 64 hexadecimal digits; else empty."""
-    if not isinstance(public, ec.EllipticCurvePublicKey):
-        return ""
-    return fingerprint(
-        public.public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-    )
+def open_signer(folder: Path, ways: Sequence[KeySeal]) -> DeviceSigner:
+    """The device's key, opened to sign; for root only.
+
+    Raises:
+        SignatureError: `device-key-missing`, no first boot has made an identity.
+        StorageError: `identity-broken`; `storage-failed`.
+    """
+    known = read_identity(folder)
+    if known is None:
+        raise SignatureError("device-key-missing")
+    return _opened(known, folder, ways)
 
 
 def _make(folder: Path, ways: Sequence[KeySeal], now: float) -> DeviceIdentity:
@@ -175,17 +178,17 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def _check_key(known: DeviceIdentity, folder: Path, ways: Sequence[KeySeal]) -> None:
+def _opened(known: DeviceIdentity, folder: Path, ways: Sequence[KeySeal]) -> DeviceSigner:
     """The sealed key must open on this machine, and be the one of the record."""
     try:
         sealed = (folder / _KEY).read_bytes()
         way = next(way for way in ways if way.protection is known.protection)
-        opened = way.open(sealed)
-        key = serialization.load_pem_private_key(opened or b"", password=None)
-    except (OSError, ValueError, StopIteration) as error:
+        signer = DeviceSigner.from_pem(way.open(sealed) or b"")
+    except (OSError, SignatureError, StopIteration) as error:
         raise StorageError("identity-broken", "the key does not open here") from error
-    if device_id(key.public_key()) != known.device_id:
+    if signer.device_id != known.device_id:
         raise StorageError("identity-broken", "the key is another one")
+    return signer
 
 
 @contextmanager
