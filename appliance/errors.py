@@ -7,9 +7,11 @@ OsteonError
 ├── DecodeError        bytes that could not be read in the child
 ├── AnalysisError      a reading that did not finish
 ├── PackError          a model pack that may not be loaded
+├── UpdateError        an update that was refused or did not arrive
 ├── SignatureError     a signed statement that does not hold, or a key that cannot sign
 ├── DeliveryError      a message, page or object that did not get out
 ├── CheckError         what `osteon check` found out of order, and no other error names
+├── LabelledSetError   a labelled set that a model cannot be measured on
 ├── UsageError         a command used in a way that cannot work      (exit 2)
 └── Notice             told to a technician, never raised: work goes on
 
@@ -55,6 +57,10 @@ class PackError(OsteonError):
     """A model pack may not be loaded."""
 
 
+class UpdateError(OsteonError):
+    """An update was refused or did not arrive; what runs goes on."""
+
+
 class SignatureError(OsteonError):
     """A signed statement does not hold, or a key cannot sign."""
 
@@ -69,6 +75,10 @@ class DeliveryError(OsteonError):
 
 class CheckError(OsteonError):
     """A live check found something out of order."""
+
+
+class LabelledSetError(OsteonError):
+    """A labelled set cannot be measured on. Rows and numbers are named, never files."""
 
 
 class UsageError(OsteonError):

@@ -44,6 +44,16 @@ class StateFolder:
         return self.root / "deliver"
 
     @property
+    def update(self) -> Path:
+        """The update unit's own folder; see `appliance.update.layout.UpdateFolder`."""
+        return self.root / "update"
+
+    @property
+    def access(self) -> Path:
+        """The folder of the role that keeps the audit trail."""
+        return self.root / "access"
+
+    @property
     def intake(self) -> Path:
         """The receiver's ledger."""
         return self.receive / "intake.db"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from appliance.error_catalogue.activation import ACTIVATION
 from appliance.error_catalogue.analysis import ANALYSIS
 from appliance.error_catalogue.checking import CHECKING
 from appliance.error_catalogue.configuration import CONFIGURATION
@@ -16,11 +17,13 @@ from appliance.error_catalogue.decoding import DECODING
 from appliance.error_catalogue.delivery import DELIVERY
 from appliance.error_catalogue.explanation import Explanation
 from appliance.error_catalogue.health import HEALTH
+from appliance.error_catalogue.labelled import LABELLED
 from appliance.error_catalogue.packs import PACKS
 from appliance.error_catalogue.provisioning import PROVISIONING
 from appliance.error_catalogue.receiving import RECEIVING
 from appliance.error_catalogue.signing import SIGNING
 from appliance.error_catalogue.storage import STORAGE
+from appliance.error_catalogue.updates import UPDATES
 from appliance.error_catalogue.usage import USAGE
 
 __all__ = ["CATALOGUE", "Explanation"]
@@ -32,11 +35,14 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     **DECODING,
     **ANALYSIS,
     **PACKS,
+    **ACTIVATION,
     **DELIVERY,
     **HEALTH,
+    **LABELLED,
     **CHECKING,
     **PROVISIONING,
     **SIGNING,
+    **UPDATES,
     **USAGE,
 }
 """Every stable code of `OsteonError` and its subclasses."""
