@@ -49,7 +49,7 @@ def _imported(folder: str) -> set[str]:
                 names |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names.add(node.module.partition(".")[0])
-    names -= set(sys.stdlib_module_names) | {"_typeshed", "appliance", "models", "tests"}
+    names -= set(sys.stdlib_module_names) | {"_typeshed", "appliance", "models", "tests", "updates"}
     providers = packages_distributions()
     return {_normalised(provider) for name in names for provider in providers.get(name, [name])}
 

@@ -12,7 +12,7 @@ import onnx
 import yaml
 from onnx import TensorProto, helper, numpy_helper
 
-from models.training.sign import development_signer, sign
+from models.training.sign import sign
 from tests.simulators import bright_squares
 
 SIDE = 64
@@ -135,5 +135,5 @@ def write_pack(folder: Path, onnx_file: bytes | None = None, **changes: Any) -> 
         np.savez_compressed(packed, pixels=pixels)
         (folder / "golden" / f"{name}.npz").write_bytes(packed.getvalue())
         (folder / "golden" / f"{name}.json").write_text(json.dumps({"detections": expected}))
-    sign(folder, development_signer())
+    sign(folder)
     return folder

@@ -21,7 +21,7 @@ from appliance.inference.detections import to_json
 from appliance.inference.device import Device
 from appliance.inference.runtimes.onnxruntime import OnnxRuntime
 from appliance.inference.steps.film_centre_heatmap import read
-from models.training.sign import development_signer, sign
+from models.training.sign import sign
 from tests.simulators import objects, packs
 
 NAME = "spot-fracture"
@@ -83,7 +83,7 @@ def write(folder: Path) -> Path:
         assert len(found) == len(spots)
         (home / "golden" / f"{name}.npz").write_bytes(packed.getvalue())
         (home / "golden" / f"{name}.json").write_text(json.dumps({"detections": to_json(found)}))
-    sign(home, development_signer())
+    sign(home)
     return folder
 
 

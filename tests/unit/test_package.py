@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from securesystemslib.signer import CryptoSigner
+from tuf.api.metadata import Metadata, Root, Targets
 
 from appliance.errors import PackError
 from appliance.inference.manifest import MANIFEST_BYTES, Trust
 from appliance.inference.pack import Pack
 from appliance.inference.package import PACK_BYTES, open_pack
-from models.training.sign import development_signer, manifest, root_file, sign
+from models.training.development_trust import development_rules, development_signer, trust_files
+from models.training.sign import sign
 from tests.simulators import packs
+from updates.founding import first_metadata
+from updates.pack_manifest import manifest
+from updates.roles import RULES
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +54,7 @@ def refused(folder: Path, code: str, trust: Trust | None = None) -> PackError:
 
 
 def resign(folder: Path) -> Path:
-    sign(folder, development_signer())
+    sign(folder)
     return folder
 
 
@@ -118,12 +125,12 @@ def _grow(folder: Path) -> None:
             "pack-file-altered",
         ),
         (
-            lambda folder: (folder / "manifest.json").write_bytes(root_file([_stranger()])),
+            lambda folder: (folder / "manifest.json").write_bytes(_trust()["root.json"]),
             "pack-signature-invalid",
         ),
         (
             lambda folder: (folder / "manifest.json").write_bytes(
-                root_file([development_signer()])
+                _trust(root=development_signer("models"))["root.json"]
             ),
             "pack-manifest-invalid",
         ),
@@ -140,6 +147,26 @@ def _stranger() -> CryptoSigner:
     return CryptoSigner(Ed25519PrivateKey.generate())
 
 
+def _trust(**known: CryptoSigner) -> dict[str, bytes]:
+    """Root and targets files of strangers, apart from the roles that are named."""
+    return trust_files({role: _stranger() for role in RULES} | known)
+
+
+def _trusting(threshold: int, *signers: CryptoSigner) -> Trust:
+    """A trust whose role `models` has these keys."""
+    own = {role: _stranger() for role in RULES}
+    keys = {role: [signer.public_key] for role, signer in own.items()}
+    keys["models"] = [signer.public_key for signer in signers]
+    rules = [
+        replace(rule, keys=len(signers), threshold=threshold) if rule.name == "models" else rule
+        for rule in development_rules()
+    ]
+    founded = first_metadata(keys, datetime(2026, 1, 1, tzinfo=UTC), rules)
+    for role in ("root", "targets"):
+        founded[role].sign(own[role])
+    return Trust.from_bytes(founded["root"].to_bytes(), founded["targets"].to_bytes())
+
+
 def test_a_folder_that_is_a_link_is_refused(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "other").symlink_to(folder)
     refused(tmp_path / "other", "pack-missing")
@@ -152,7 +179,7 @@ def test_a_stranger_cannot_sign(folder: Path) -> None:
 
 def test_the_threshold_counts_keys(folder: Path) -> None:
     two = [_stranger(), _stranger()]
-    trust = Trust.from_bytes(root_file(two, threshold=2))
+    trust = _trusting(2, *two)
     sign(folder, two[0])
     assert refused(folder, "pack-signature-invalid", trust).detail == "1 of 2 signatures"
     sign(folder, two[0], two[0])
@@ -165,7 +192,7 @@ def test_the_threshold_counts_keys(folder: Path) -> None:
     "path", ["../card.md", "golden/../card.md", "/etc/passwd", "golden//x", "./card.md", "a\\b"]
 )
 def test_a_path_that_leads_astray_is_refused_though_signed(folder: Path, path: str) -> None:
-    signed = manifest({path: b"", "pack.yaml": b""}, development_signer())
+    signed = manifest({path: b"", "pack.yaml": b""}, development_signer("models"))
     (folder / "manifest.json").write_bytes(signed)
     refused(folder, "pack-path-invalid")
 
@@ -234,18 +261,119 @@ def test_a_file_that_the_description_names_must_be_signed_for(folder: Path) -> N
 
 
 @pytest.mark.parametrize("content", [b"{}", b"", b"[1]"])
-def test_a_trust_file_that_is_none_is_refused(content: bytes) -> None:
+@pytest.mark.parametrize("name", ["root.json", "targets.json"])
+def test_a_trust_file_that_is_none_is_refused(name: str, content: bytes) -> None:
+    not_trusted(_trust() | {name: content})
+
+
+def test_root_is_signed_by_its_own_keys_and_targets_by_those_that_root_names() -> None:
+    good = _trust()
+    Trust.from_bytes(good["root.json"], good["targets.json"])
+    not_trusted(good | {"root.json": _raised(good["root.json"])})
+    not_trusted(good | {"targets.json": _raised(good["targets.json"])})
+    not_trusted(good | {"targets.json": _trust()["targets.json"]})
+    not_trusted({"root.json": good["targets.json"], "targets.json": good["root.json"]})
+
+
+def not_trusted(files: dict[str, bytes]) -> None:
     with pytest.raises(PackError) as caught:
-        Trust.from_bytes(content)
+        Trust.from_bytes(files["root.json"], files["targets.json"])
     assert caught.value.code == "trust-invalid"
 
 
-def test_a_trust_file_must_be_signed_by_its_own_keys(folder: Path) -> None:
-    forged = root_file([_stranger()]).replace(b'"threshold": 1', b'"threshold": 2', 1)
-    with pytest.raises(PackError):
-        Trust.from_bytes(forged)
-    with pytest.raises(PackError):
-        Trust.from_bytes((folder / "manifest.json").read_bytes())
+def _raised(content: bytes) -> bytes:
+    changed = content.replace(b'"threshold": 1', b'"threshold": 2', 1)
+    assert changed != content
+    return changed
+
+
+class Updated:
+    """A trust, and an update client's metadata folder that changes it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.signers = {role: _stranger() for role in RULES}
+        self.shipped = trust_files(self.signers)
+        self.folder = folder
+        (folder / "root_history").mkdir()
+
+    @property
+    def trust(self) -> Trust:
+        before = Trust.from_bytes(self.shipped["root.json"], self.shipped["targets.json"])
+        return before.carried_forward(self.folder)
+
+    def store_root(self, *signers: CryptoSigner, **keys: CryptoSigner) -> None:
+        """The next root, in which each named role has this key alone."""
+        root: Metadata[Root] = Metadata.from_bytes(self.shipped["root.json"])
+        root.signed.version += 1
+        for role, signer in keys.items():
+            root.signed.roles[role].keyids = []
+            root.signed.add_key(signer.public_key, role)
+        self._store(root, "root_history/2.root.json", signers)
+
+    def store_targets(self, models: CryptoSigner, *signers: CryptoSigner, version: int = 2) -> None:
+        """Targets metadata that trust packs of this key."""
+        targets: Metadata[Targets] = Metadata.from_bytes(self.shipped["targets.json"])
+        targets.signed.version = version
+        assert targets.signed.delegations is not None
+        assert targets.signed.delegations.roles is not None
+        targets.signed.delegations.roles["models"].keyids = []
+        targets.signed.add_key(models.public_key, "models")
+        self._store(targets, "targets.json", signers)
+
+    def _store(self, metadata: Metadata[Any], name: str, signers: tuple[CryptoSigner, ...]) -> None:
+        metadata.signatures.clear()
+        for signer in signers:
+            metadata.sign(signer, append=True)
+        metadata.to_file(str(self.folder / name))
+
+
+@pytest.fixture
+def updated(tmp_path: Path) -> Updated:
+    (tmp_path / "metadata").mkdir()
+    return Updated(tmp_path / "metadata")
+
+
+def test_stored_targets_revoke_a_key_that_signed_packs(folder: Path, updated: Updated) -> None:
+    sign(folder, updated.signers["models"])
+    open_pack(folder, updated.trust)
+    new = _stranger()
+    updated.store_targets(new, updated.signers["targets"])
+    refused(folder, "pack-signature-invalid", updated.trust)
+    sign(folder, new)
+    open_pack(folder, updated.trust)
+
+
+def test_a_stored_root_that_the_one_before_signed_brings_other_keys(updated: Updated) -> None:
+    new = _stranger()
+    updated.store_root(updated.signers["root"], targets=new)
+    updated.store_targets(_stranger(), new)
+    assert updated.trust.root.version == 2
+    assert updated.trust.targets.version == 2
+
+
+@pytest.mark.parametrize("by_itself", [True, False])
+def test_a_stored_root_of_a_stranger_brings_nothing(updated: Updated, *, by_itself: bool) -> None:
+    new = _stranger()
+    signers = [new] if by_itself else [updated.signers["root"]]
+    updated.store_root(*signers, root=new, targets=new)
+    updated.store_targets(_stranger(), new)
+    assert updated.trust.root.version == 1
+    assert updated.trust.targets.version == 1
+
+
+def test_stored_targets_that_are_not_newer_take_nothing_back(updated: Updated) -> None:
+    updated.store_targets(_stranger(), updated.signers["targets"], version=1)
+    keyids = updated.trust.targets.get_delegated_role("models").keyids
+    assert keyids == [updated.signers["models"].public_key.keyid]
+
+
+@pytest.mark.parametrize("name", ["targets.json", "root_history/2.root.json"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b"[]"])
+def test_stored_metadata_that_a_power_cut_harmed_stop_no_detection(
+    updated: Updated, name: str, content: bytes
+) -> None:
+    (updated.folder / name).write_bytes(content)
+    assert updated.trust.targets.version == 1
 
 
 FILES = ["network.onnx", "pack.yaml", "card.md", "golden/spot.npz", "golden/spot.json"]

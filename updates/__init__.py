@@ -1,0 +1,1 @@
+"""The maker's side of updates: keys, packs, repository, fleet. No part of the box."""
