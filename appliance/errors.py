@@ -12,6 +12,7 @@ OsteonError
 ├── DeliveryError      a message, page or object that did not get out
 ├── CheckError         what `osteon check` found out of order, and no other error names
 ├── LabelledSetError   a labelled set that a model cannot be measured on
+├── WipeError          a wipe that was refused, or that did not end clean
 ├── UsageError         a command used in a way that cannot work      (exit 2)
 └── Notice             told to a technician, never raised: work goes on
 
@@ -79,6 +80,10 @@ class CheckError(OsteonError):
 
 class LabelledSetError(OsteonError):
     """A labelled set cannot be measured on. Rows and numbers are named, never files."""
+
+
+class WipeError(OsteonError):
+    """A wipe was refused, or did not end clean."""
 
 
 class UsageError(OsteonError):

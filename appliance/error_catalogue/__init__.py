@@ -11,6 +11,7 @@ from typing import Final
 
 from appliance.error_catalogue.activation import ACTIVATION
 from appliance.error_catalogue.analysis import ANALYSIS
+from appliance.error_catalogue.auditing import AUDITING
 from appliance.error_catalogue.checking import CHECKING
 from appliance.error_catalogue.configuration import CONFIGURATION
 from appliance.error_catalogue.decoding import DECODING
@@ -40,6 +41,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     **HEALTH,
     **LABELLED,
     **CHECKING,
+    **AUDITING,
     **PROVISIONING,
     **SIGNING,
     **UPDATES,
