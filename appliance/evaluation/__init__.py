@@ -36,14 +36,16 @@ from appliance.evaluation.froc import (
     sensitivity_at,
     threshold_for_false_positives,
 )
-from appliance.evaluation.intervals import Estimate, interval
+from appliance.evaluation.intervals import Estimate, interval, intervals
 from appliance.evaluation.matching import Scored, ScoredLesion, ScoredMark, score
 from appliance.evaluation.naming import named_right
 from appliance.evaluation.precision import average_precision
 from appliance.evaluation.strata import by_exam, by_lesion
+from appliance.evaluation.summary import TITLES, summary
 
 __all__ = [
     "FALSE_POSITIVES",
+    "TITLES",
     "CalibrationBin",
     "Estimate",
     "Exam",
@@ -64,6 +66,7 @@ __all__ = [
     "false_positives",
     "froc",
     "interval",
+    "intervals",
     "lesion_sensitivity",
     "mark_outcomes",
     "mean_sensitivity",
@@ -73,6 +76,7 @@ __all__ = [
     "sensitivity",
     "sensitivity_at",
     "specificity",
+    "summary",
     "threshold_for_false_positives",
     "threshold_for_specificity",
 ]

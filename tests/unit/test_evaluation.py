@@ -10,6 +10,7 @@ import pytest
 
 from appliance.domain import Bone, Detection, FilmRegion, Side, VolumeRegion
 from appliance.evaluation import (
+    TITLES,
     Exam,
     Lesion,
     Overlap,
@@ -33,6 +34,7 @@ from appliance.evaluation import (
     sensitivity,
     sensitivity_at,
     specificity,
+    summary,
     threshold_for_false_positives,
     threshold_for_specificity,
 )
@@ -280,6 +282,16 @@ def test_patients_are_drawn_and_not_exams() -> None:
     assert told.low == pytest.approx(0.40, abs=0.02)
     assert told.high == pytest.approx(0.60, abs=0.02)
     assert interval(at_half, hundred) == told
+
+
+def test_the_summary_holds_every_figure_that_has_a_title() -> None:
+    told = summary(THREE, report=0.4, alert=0.7)
+    assert [*told] == [*TITLES]
+    assert told["froc-1"].value == 1.0
+    assert told["lesions-alert"].value == 0.5
+    assert told["false-report"].value == pytest.approx(2 / 3)
+    assert told["specificity-alert"].value == 1.0
+    assert told["froc-mean"] == interval(mean_sensitivity, THREE)
 
 
 def test_draws_that_tell_nothing_are_left_out() -> None:
