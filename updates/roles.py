@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from appliance.inference.manifest import PACK_ROLE
+from appliance.update.layout import DELEGATED_PATHS, MODELS_ROLE, OS_ROLE, ROLLOUT_ROLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +32,15 @@ ROOT: Final = "root"
 TARGETS: Final = "targets"
 SNAPSHOT: Final = "snapshot"
 TIMESTAMP: Final = "timestamp"
-MODELS: Final = PACK_ROLE
-OS: Final = "os"
-ROLLOUT: Final = "rollout"
 
 RULES: Final = {
     rule.name: rule
     for rule in (
         RoleRule(ROOT, ROOT, 3, 2, 540),
         RoleRule(TARGETS, ROOT, 3, 2, 180),
-        RoleRule(MODELS, TARGETS, 3, 2, 180, (f"{MODELS}/*/*/*",)),
-        RoleRule(OS, TARGETS, 3, 2, 180, (f"{OS}/*/*/*",)),
-        RoleRule(ROLLOUT, TARGETS, 1, 1, 30, (f"{ROLLOUT}/*",), is_online=True),
+        RoleRule(MODELS_ROLE, TARGETS, 3, 2, 180, DELEGATED_PATHS[MODELS_ROLE]),
+        RoleRule(OS_ROLE, TARGETS, 3, 2, 180, DELEGATED_PATHS[OS_ROLE]),
+        RoleRule(ROLLOUT_ROLE, TARGETS, 1, 1, 30, DELEGATED_PATHS[ROLLOUT_ROLE], is_online=True),
         RoleRule(SNAPSHOT, ROOT, 1, 1, 30, is_online=True),
         RoleRule(TIMESTAMP, ROOT, 1, 1, 10, is_online=True),
     )

@@ -1,0 +1,38 @@
+"""The verbs of `osteon-publish`, as one list."""
+
+from __future__ import annotations
+
+import click
+
+from updates.cli.ceremony import ceremony, new_key
+from updates.cli.fleet import fleet
+from updates.cli.history import history
+from updates.cli.packs import build, lint
+from updates.cli.rolling import rollout
+from updates.cli.rotating import renew, revoke, rotate
+from updates.cli.serving import export_usb, publish, refresh
+from updates.cli.signing import accept, show, sign
+
+
+@click.group(
+    commands=[
+        new_key,
+        ceremony,
+        show,
+        sign,
+        accept,
+        lint,
+        build,
+        rollout,
+        publish,
+        refresh,
+        export_usb,
+        renew,
+        rotate,
+        revoke,
+        fleet,
+        history,
+    ]
+)
+def publish_group() -> None:
+    """Sign model packs, publish them, and say which box gets which. See updates/README.md."""
