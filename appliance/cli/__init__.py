@@ -17,17 +17,21 @@ from appliance.errors import ConfigError, OsteonError, UsageError
 
 _VERBS: Final = {
     "ack": "acknowledge:acknowledge",
+    "audit": "audit:audit",
     "check": "checking:check",
     "config": "configuration:configuration",
     "first-boot": "first_boot:first_boot",
     "hand-over": "hand_over:hand_over",
     "manual": "manual:manual",
+    "patient": "patient:patient",
     "role": "running:role",
     "run": "running:run",
     "show": "studies:show",
     "studies": "studies:studies",
+    "support-bundle": "support_bundle:support_bundle",
     "tell-failure": "failure:tell_failure",
     "version": "version:version",
+    "wipe": "wiping:wipe",
 }
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from appliance.audit.events import AuditEvent, AuditKind
+from appliance.audit.report import report_if_possible
 from appliance.cli.options import config_option, site_in_use
 from appliance.cli.presentation import screen
 from appliance.clock import SystemClock
@@ -20,9 +22,13 @@ from appliance.ledger.delivery import DeliveryLedger
 @config_option
 def acknowledge(case: str, by: str, config: Path) -> None:
     """Acknowledge the alert of a case, such as K7Q-3MF2; nobody is asked again for it."""
-    ledger = DeliveryLedger(state_folder(site_in_use(config)).delivery)
+    state = state_folder(site_in_use(config))
+    ledger = DeliveryLedger(state.delivery)
     try:
         said = ledger.acknowledge(CaseCode(case.strip().upper()), by, SystemClock().now())
     finally:
         ledger.close()
+    report_if_possible(
+        state.access, AuditEvent(AuditKind.ACKNOWLEDGED, "", said.case, f"by {said.by}")
+    )
     screen().print(f"{said.case}: acknowledged by {said.by}.")

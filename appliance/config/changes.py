@@ -33,6 +33,8 @@ _RESTARTS: Final = {
     "dicom.tls.port": Effect.SOCKETS,
     "state_folder": Effect.BOX,
     "master_key_file": Effect.BOX,
+    "device_key_file": Effect.BOX,
+    "audit.syslog": Effect.DELIVER,
     "health.metrics_port": Effect.DELIVER,
 }
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from appliance.config.audit import Audit
 from appliance.config.health import Health
 from appliance.config.option import Section, option
 from appliance.config.receiving import Dicom
+from appliance.config.retention import Retention
 from appliance.config.values import (
     AbsolutePath,
     AeTitle,
@@ -270,6 +272,13 @@ class Site(Section):
         default=None,
         example="/etc/osteon/master.key",
     )
+    device_key_file: AbsolutePath | None = option(
+        "File with the device's private key (PEM), for tests on a bench; left out: the systemd "
+        "credential `osteon-device-key`",
+        default=None,
+        example="/etc/osteon/device.key",
+        shown=False,
+    )
     dicom: Dicom = option("Receiving images", example={})
     completeness: Completeness = option(
         "When a study is complete, where its images do not tell",
@@ -302,6 +311,17 @@ class Site(Section):
     alerts: Alerts = option("Who is told, and what happens when nobody answers", example={})
     health: Health = option(
         "What the technician is told about the box itself", default=Health(), example={}
+    )
+    audit: Audit = option(
+        "Where the audit trail is sent, beside the one that the box keeps",
+        default=Audit(),
+        example={},
+        shown=False,
+    )
+    retention: Retention = option(
+        "How long finished studies are kept; one that is not finished and told is never deleted",
+        default=Retention(),
+        example={},
     )
     analysis: Analysis = option(
         "What one analysis may take", default=Analysis(), example={}, shown=False

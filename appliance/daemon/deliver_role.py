@@ -18,13 +18,15 @@ from appliance.clock import Clock
 from appliance.config.schema import Pacs as PacsOfSite
 from appliance.config.schema import Printer, Site
 from appliance.config.secrets import read_secret, secret_place
+from appliance.daemon.audit_watch import AuditWatch
 from appliance.daemon.fact_finding import FactFinder
+from appliance.daemon.forgetting import DeliveryForgetting, Seldom
 from appliance.daemon.health_watch import HealthWatch
 from appliance.daemon.metrics import served
 from appliance.daemon.notify import Notifier
 from appliance.daemon.site_file import SiteFile
 from appliance.daemon.starts import note_start
-from appliance.daemon.state import master_key, state_folder, when_there
+from appliance.daemon.state import master_key, reserve_in, state_folder, when_there
 from appliance.domain import OutboxItem
 from appliance.errors import StorageError
 from appliance.ledger.delivery import DeliveryLedger, Destination
@@ -51,6 +53,8 @@ def deliver(site_file: SiteFile, stop: threading.Event, clock: Clock) -> None:
     with ExitStack() as stack:
         stack.callback(notifier.close)
         make_folder(state.deliver)
+        reserve = reserve_in(state.deliver)
+        reserve.look()
         note_start(state.deliver, clock)
         ledger = DeliveryLedger(state.delivery)
         stack.callback(ledger.close)
@@ -69,7 +73,8 @@ def deliver(site_file: SiteFile, stop: threading.Event, clock: Clock) -> None:
             loops=loops,
         )
 
-        finder = FactFinder(state, master, _ask_printer, clock)
+        audit = AuditWatch(state, site.audit.syslog, site.site.name, loops.add("audit"), clock)
+        finder = FactFinder(state, master, _ask_printer, clock, audit)
         stack.callback(finder.close)
         health = HealthWatch(
             finder=finder,
@@ -87,11 +92,18 @@ def deliver(site_file: SiteFile, stop: threading.Event, clock: Clock) -> None:
             deliverer.adopt(senders, policy(renewed), renewed.site.name)
             health.adopt(renewed)
 
+        forget = Seldom(DeliveryForgetting(state.delivery, ledger, work).look, clock)
+
+        def between_turns() -> None:
+            reserve.look()
+            forget()
+            site_file.reload_if_asked(adopt)
+
         site_file.is_up()
         journal.event("delivering")
         notifier.ready("Delivering")
-        with health.beside(stop):
-            deliverer.run(stop, partial(site_file.reload_if_asked, adopt))
+        with health.beside(stop), audit.beside(stop):
+            deliverer.run(stop, between_turns)
 
 
 def policy(site: Site) -> Policy:

@@ -8,6 +8,7 @@ from typing import Final
 from appliance import journal
 from appliance.clock import Clock
 from appliance.config.schema import Site
+from appliance.daemon.audit_watch import AuditWatch
 from appliance.daemon.certificate_ends import certificate_files, ends_at
 from appliance.daemon.clock_watch import ClockWatch, is_synchronised
 from appliance.daemon.printer_watch import Ask, PrinterWatch
@@ -45,11 +46,17 @@ class FactFinder:
     """Looks at the box. One thread; the ledgers are read over connections of its own."""
 
     def __init__(
-        self, state: StateFolder, master: MasterKey, ask_printer: Ask, clock: Clock
+        self,
+        state: StateFolder,
+        master: MasterKey,
+        ask_printer: Ask,
+        clock: Clock,
+        audit: AuditWatch,
     ) -> None:
         self._state = state
         self._master = master
         self._clock = clock
+        self._audit = audit
         self._work = WorkLedger(state.work, read_only=True)
         self._models = ModelStates(state.work, read_only=True)
         self.figures = Figures(state.intake, state.work, state.delivery)
@@ -92,6 +99,8 @@ class FactFinder:
             silent_s=None if since is None else self._clock.monotonic() - since,
             starts=tuple((each.name, last_starts(each)) for each in self._folders),
             last_image_at=self.figures.last_instance()[1],
+            broken_glass=tuple(sorted({case for case, _ in self._audit.broken_glass(now)})),
+            is_audit_unsent=self._audit.is_unsent,
         )
 
     def _ask_seldom(self, site: Site) -> None:

@@ -14,10 +14,13 @@ from appliance.config.schema import Site
 from appliance.config.secrets import secret_place
 from appliance.errors import StorageError
 from appliance.sealing import MasterKey
-from appliance.storage import make_folder
+from appliance.storage import Reserve, make_folder
 
 _CREDENTIAL: Final = "master-key"
 _LOOK_SECONDS: Final = 0.2
+_HAND_OVER: Final = Path("/run/osteon/keys")
+"""In memory: how a rotated key reaches units that run, whose credentials stay as they were."""
+_RESERVED_BYTES: Final = 64 << 20
 
 Ledger = TypeVar("Ledger")
 
@@ -96,7 +99,14 @@ def master_key_path(site: Site) -> Path:
 
 def master_key(site: Site) -> MasterKey:
     """The box's master key; StorageError where there is none."""
-    return MasterKey.load(master_key_path(site))
+    path = master_key_path(site)
+    is_credential = site.master_key_file is None or path != Path(site.master_key_file)
+    return MasterKey.load(path, _HAND_OVER if is_credential else None)
+
+
+def reserve_in(folder: Path) -> Reserve:
+    """The room that a unit keeps in its own folder, to go on when the disk is full."""
+    return Reserve(folder / "reserve", _RESERVED_BYTES)
 
 
 def when_there(open_ledger: Callable[[], Ledger], stop: threading.Event, clock: Clock) -> Ledger:

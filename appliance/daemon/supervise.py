@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from appliance.clock import Clock
     from appliance.daemon.site_file import SiteFile
 
-ROLES: Final = ("receive", "analyse", "deliver")
+ROLES: Final = ("access", "receive", "analyse", "deliver")
 Role = Callable[["SiteFile", threading.Event, "Clock"], None]
 _LOOK_SECONDS: Final = 0.2
 _LONGEST_PAUSE: Final = 10.0

@@ -26,6 +26,7 @@ from appliance.error_catalogue.signing import SIGNING
 from appliance.error_catalogue.storage import STORAGE
 from appliance.error_catalogue.updates import UPDATES
 from appliance.error_catalogue.usage import USAGE
+from appliance.error_catalogue.wiping import WIPING
 
 __all__ = ["CATALOGUE", "Explanation"]
 
@@ -46,5 +47,6 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     **SIGNING,
     **UPDATES,
     **USAGE,
+    **WIPING,
 }
 """Every stable code of `OsteonError` and its subclasses."""

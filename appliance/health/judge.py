@@ -93,6 +93,8 @@ class Facts:
     silent_s: float | None = None
     starts: tuple[tuple[str, tuple[float, ...]], ...] = ()
     last_image_at: float | None = None
+    broken_glass: tuple[str, ...] = ()
+    is_audit_unsent: bool = False
 
 
 def judge(facts: Facts, limits: Limits) -> tuple[Standing, ...]:
@@ -116,15 +118,27 @@ def _all(facts: Facts, limits: Limits) -> Iterator[Standing]:
     if facts.silent_s is not None and facts.silent_s >= _SILENT_S:
         silent = f"no answer for {_minutes(facts.silent_s)}"
         yield _stands(Notice("receiver-silent"), "receive", silent)
+    yield from _restarts(facts)
+    if limits.quiet_s is not None and facts.last_image_at is not None:
+        quiet = facts.now - facts.last_image_at
+        if quiet >= limits.quiet_s:
+            yield _stands(Notice("no-images"), "receive", f"for {_hours(quiet)}")
+    yield from _audit(facts)
+
+
+def _restarts(facts: Facts) -> Iterator[Standing]:
     for role, starts in facts.starts:
         recent = sum(facts.now - _STARTS_WITHIN_S <= at <= facts.now for at in starts)
         if recent >= _STARTS:
             figures = f"{recent} starts in {_minutes(_STARTS_WITHIN_S)}"
             yield _stands(Notice("role-restarting"), role, figures)
-    if limits.quiet_s is not None and facts.last_image_at is not None:
-        quiet = facts.now - facts.last_image_at
-        if quiet >= limits.quiet_s:
-            yield _stands(Notice("no-images"), "receive", f"for {_hours(quiet)}")
+
+
+def _audit(facts: Facts) -> Iterator[Standing]:
+    for case in facts.broken_glass:
+        yield _stands(Notice("break-glass-used"), case, "see `osteon audit list`")
+    if facts.is_audit_unsent:
+        yield _stands(Notice("audit-unsent"), "audit", "tried again and again")
 
 
 def _clock(facts: Facts, limits: Limits) -> Iterator[Standing]:

@@ -21,6 +21,7 @@ from appliance.alerts.email import EmailChannel
 from appliance.clock import SystemClock
 from appliance.config.load import parse_site
 from appliance.config.schema import Site
+from appliance.daemon.audit_watch import AuditWatch
 from appliance.daemon.fact_finding import FactFinder
 from appliance.daemon.health_watch import HealthWatch
 from appliance.daemon.metrics import served
@@ -94,7 +95,13 @@ class Bed:
                 site=self.site.site.name,
                 loops=loops,
             )
-            finder = FactFinder(self.state, MasterKey.load(self.key), lambda _: (), clock)
+            finder = FactFinder(
+                self.state,
+                MasterKey.load(self.key),
+                lambda _: (),
+                clock,
+                AuditWatch(self.state, None, "", loops.add("audit"), clock),
+            )
             stack.callback(finder.close)
             watch = HealthWatch(
                 finder=finder,
@@ -299,7 +306,8 @@ def test_the_facts_are_those_of_the_box(bed: Bed, tmp_path: Path) -> None:
     DeliveryLedger(bed.state.delivery).close()
     for _ in range(3):
         note_start(bed.state.analyse, clock)
-    finder = FactFinder(bed.state, master, lambda _: (), clock)
+    audit = AuditWatch(bed.state, None, "", Loops(clock).add("audit"), clock)
+    finder = FactFinder(bed.state, master, lambda _: (), clock, audit)
     facts = finder.look(bed.site.model_copy(update={"mail": mail}))
     finder.close()
     assert facts.silent_s is not None  # nobody listens

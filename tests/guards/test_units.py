@@ -17,6 +17,7 @@ from tests.simulators.box import OSTEON, ROOT
 
 UNITS = ROOT / "provisioning" / "systemd"
 THRESHOLDS = {
+    "osteon-access.service": 1.2,
     "osteon-receive.service": 1.0,
     "osteon-analyse.service": 0.6,
     "osteon-deliver.service": 1.5,

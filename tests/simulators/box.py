@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from appliance.ledger.work import Revision, WorkLedger
 from appliance.sealing import MasterKey
@@ -153,6 +155,7 @@ def site_yaml(folder: Path, port: int, around: Surroundings, changes: dict[str, 
         "site": {"name": "Simulated Hospital", "language": "en", "time_zone": "Etc/UTC"},
         "state_folder": str(folder / "state"),
         "master_key_file": str(folder / "master.key"),
+        "device_key_file": str(folder / "device.key"),
         "dicom": {
             "ae_title": AE_TITLE,
             "address": "127.0.0.1",
@@ -192,7 +195,21 @@ def prepared(folder: Path, around: Surroundings, **changes: Any) -> Box:
     config = folder / "site.yaml"
     config.write_text(site_yaml(folder, port, around, changes), encoding="utf-8")
     MasterKey.create(folder / "master.key")
+    device_key(folder / "device.key")
     return Box(folder, config, port)
+
+
+def device_key(place: Path) -> None:
+    """A device's private key, as first boot makes one."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    place.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    place.chmod(0o600)
 
 
 @contextmanager

@@ -36,7 +36,12 @@ pytestmark = [
 
 CHECKOUT, RELEASE = "/srv/checkout", "/srv/release"
 SITE = "/etc/osteon/site.yaml"
-UNITS = ("osteon-receive.service", "osteon-analyse.service", "osteon-deliver.service")
+UNITS = (
+    "osteon-access.service",
+    "osteon-receive.service",
+    "osteon-analyse.service",
+    "osteon-deliver.service",
+)
 
 
 @dataclass

@@ -1,0 +1,106 @@
+"""`osteon audit`: who did what on this box, and whether that record is whole."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from pathlib import Path
+from typing import Final
+
+import click
+
+from appliance.audit.events import AuditEvent, AuditKind
+from appliance.audit.report import report_if_possible
+from appliance.audit.trail import entries
+from appliance.audit.trail import verify as verify_trail
+from appliance.audit.witness import read_witness
+from appliance.cli.options import config_option, json_option, site_in_use
+from appliance.cli.presentation import as_json, screen, table
+from appliance.daemon.access_role import PUBLIC_KEY
+from appliance.daemon.state import state_folder
+from appliance.errors import StorageError
+from appliance.signing import public_key
+
+_NEWEST: Final = 50
+
+
+@click.group()
+def audit() -> None:
+    """Read the audit trail, and prove that nobody touched it."""
+
+
+@audit.command("list")
+@click.option("--newest", default=_NEWEST, show_default=True, help="How many entries.")
+@config_option
+@json_option
+def list_verb(newest: int, config: Path, *, is_json: bool) -> None:
+    """Show the newest entries. That you looked is an entry too."""
+    state = state_folder(site_in_use(config))
+    report_if_possible(state.access, AuditEvent(AuditKind.AUDIT_READ, "", detail="list"))
+    last = deque(entries(state.access), newest)
+    if is_json:
+        as_json(
+            [
+                {
+                    "number": each.number,
+                    "at": each.at,
+                    "kind": each.kind,
+                    "actor": each.actor,
+                    "subject": each.subject,
+                    "detail": each.detail,
+                    "success": each.is_success,
+                }
+                for each in last
+            ]
+        )
+        return
+    shown = table("no.", "time (UTC)", "what", "who", "about", "details")
+    for each in last:
+        details = each.detail if each.is_success else f"{each.detail} (refused)".strip()
+        at = each.at.replace("T", " ")[:19]
+        shown.add_row(str(each.number), at, each.kind, each.actor, each.subject, details)
+    screen().print(shown)
+
+
+@audit.command()
+@click.option(
+    "--public-key",
+    "key_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The device's public key (PEM) from your own safe copy; left out: the one on this box.",
+)
+@config_option
+@json_option
+def verify(key_file: Path | None, config: Path, *, is_json: bool) -> None:
+    """Check that no entry was altered, dropped or put in another order."""
+    state = state_folder(site_in_use(config))
+    report_if_possible(state.access, AuditEvent(AuditKind.AUDIT_READ, "", detail="verify"))
+    keys = (public_key(_pem(key_file or state.access / PUBLIC_KEY)),)
+    verdict = verify_trail(state.access, keys, read_witness(state.deliver))
+    if is_json:
+        as_json(
+            {
+                "whole": verdict.is_whole,
+                "entries": verdict.count,
+                "signed": verdict.sealed,
+                "fault": verdict.fault,
+            }
+        )
+    elif verdict.is_whole:
+        rest = verdict.count - verdict.sealed
+        screen().print(f"The trail is whole: {verdict.count} entries, all but {rest} signed.")
+    else:
+        screen().print(f"THE TRAIL IS NOT WHOLE, {verdict.fault}.", soft_wrap=True)
+        screen().print(
+            f"The {verdict.count} entries before that hold. Keep the folder {state.access} for "
+            "whoever looks into it."
+        )
+    sys.exit(0 if verdict.is_whole else 1)
+
+
+def _pem(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise StorageError("audit-key-missing", f"{file}: {error.strerror}") from None
