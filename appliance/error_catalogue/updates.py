@@ -16,6 +16,15 @@ UPDATES: Final = {
         "knows.",
         "Update Osteon; if it is the newest release, tell the maker.",
     ),
+    "update-status-invalid": Explanation(
+        "A box's status is not of a format that this release of the maker's command knows.",
+        "Take the release of `osteon-publish` that belongs to the box's.",
+    ),
+    "update-status-unsent": Explanation(
+        "The signed status of this box could not be posted to the maker.",
+        "Check update.status_url, ca_file and proxy, and the way to that server. Nothing else "
+        "waits for it; the next status says all that this one did.",
+    ),
     "update-target-invalid": Explanation(
         "What the repository says of a pack is not of a format that this release knows.",
         "Update Osteon; if it is the newest release, tell the maker.",

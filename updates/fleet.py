@@ -1,0 +1,174 @@
+"""The fleet as its boxes tell of it: who runs what, who is late, who went back and why; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from appliance.errors import OsteonError
+from appliance.signing import device_id, open_envelope, public_key
+from appliance.update.rollout import PackRollout, Rollout
+from appliance.update.states import UpdateState
+from appliance.update.status import MOST_BYTES, PAYLOAD_TYPE, PackStatus, Status
+from appliance.update.times import from_iso
+from updates.errors import PublishError
+
+_DAY: Final = 86400.0
+SILENT_DAYS: Final = 2.0
+"""A box tells of itself at each check, several times a day."""
+LATE_DAYS: Final = 14.0
+"""From the start of its wave: the time to fetch a pack over a slow line, and to prove it."""
+
+
+class Standing(StrEnum):
+    """How a box stands to what is meant for it; the worst first."""
+
+    FORGED = "not its signature"
+    SILENT = "silent"
+    NO_MODEL = "no model"
+    REVERTED = "went back"
+    LATE = "late"
+    TROUBLE = "trouble"
+    UNDER_WAY = "under way"
+    UP_TO_DATE = "up to date"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A box that the maker knows. name: of the file with its public key."""
+
+    name: str
+    device_id: str
+    key_pem: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One pack on one box; `pack` and `version` are empty for a box that says nothing."""
+
+    box: str
+    pack: str
+    version: str
+    standing: Standing
+    why: str
+
+
+def devices(folder: Path) -> tuple[Device, ...]:
+    """Every box whose public key (PEM) lies in that folder.
+
+    Raises:
+        PublishError: A file is no public key.
+    """
+    return tuple(_device(file) for file in sorted(folder.glob("*.pem")))
+
+
+def told(files: Iterable[Path], known: Iterable[Device]) -> dict[str, Status | None]:
+    """The newest status of each box, by device id; None where what lies there is not its own.
+
+    A file is taken for the box that it names; only a signature by that box's key makes it true.
+    """
+    by_id = {device.device_id: device for device in known}
+    newest: dict[str, Status | None] = {}
+    for file in files:
+        with file.open("rb") as opened:
+            content = opened.read(2 * MOST_BYTES)
+        for device in by_id.values():
+            try:
+                payload = open_envelope(content, [public_key(device.key_pem)], PAYLOAD_TYPE)
+                status = Status.parse(payload)
+            except OsteonError:
+                continue
+            before = newest.get(device.device_id)
+            own = status.device_id == device.device_id
+            if own and (before is None or before.at < status.at):
+                newest[device.device_id] = status
+            break
+        else:
+            if file.stem in by_id:
+                newest.setdefault(file.stem, None)
+    return newest
+
+
+def rows(
+    known: Iterable[Device],
+    statuses: Mapping[str, Status | None],
+    rollout: Rollout,
+    now: float,
+) -> list[Row]:
+    """The whole fleet, the worst first."""
+    found: list[Row] = []
+    for device in known:
+        if device.device_id not in statuses:
+            found.append(Row(device.name, "", "", Standing.SILENT, "never heard of"))
+            continue
+        status = statuses[device.device_id]
+        if status is None:
+            found.append(Row(device.name, "", "", Standing.FORGED, "somebody else signed it"))
+            continue
+        silent_days = (now - from_iso(status.at)) / _DAY
+        for name, pack in status.packs.items():
+            standing, why = _judged(pack, rollout.packs.get(name), device.device_id, now)
+            if silent_days > SILENT_DAYS:
+                standing, why = Standing.SILENT, f"for {silent_days:.0f} days; {why}".rstrip("; ")
+            elif status.failure and standing in {Standing.UP_TO_DATE, Standing.UNDER_WAY}:
+                standing, why = Standing.TROUBLE, status.failure
+            found.append(Row(device.name, name, pack.active or "-", standing, why))
+    order = list(Standing)
+    return sorted(found, key=lambda row: (order.index(row.standing), row.box, row.pack))
+
+
+def _judged(
+    pack: PackStatus, wanted: PackRollout | None, device: str, now: float
+) -> tuple[Standing, str]:
+    if not pack.active:
+        return Standing.NO_MODEL, _setback(pack)
+    if pack.fault:
+        return Standing.TROUBLE, pack.fault
+    if wanted is not None and wanted.is_for(device, now) and pack.digest != wanted.digest:
+        return _behind(pack, wanted, device, now)
+    match pack.state:
+        case UpdateState.PROBATION:
+            return Standing.UNDER_WAY, f"on probation{_figures(pack)}"
+        case UpdateState.REVERTED:
+            return Standing.REVERTED, _setback(pack)
+        case _:
+            return Standing.UP_TO_DATE, ""
+
+
+def _behind(pack: PackStatus, wanted: PackRollout, device: str, now: float) -> tuple[Standing, str]:
+    """For a box that is meant to use another pack than it does."""
+    if pack.set_back == wanted.version:
+        return Standing.REVERTED, _setback(pack)
+    waves = (wave for wave in wanted.waves if wave.is_for(device, wanted.digest, now))
+    days = (now - min(wave.not_before for wave in waves)) / _DAY
+    at = f"{wanted.version} {pack.state}" if pack.candidate else f"{wanted.version} not there yet"
+    if days > LATE_DAYS:
+        return Standing.LATE, f"{at}, after {days:.0f} days"
+    return Standing.UNDER_WAY, f"{at}{_figures(pack)}"
+
+
+def _figures(pack: PackStatus) -> str:
+    words = f", {pack.trial_studies} studies"
+    if pack.agreement is not None:
+        words += f", {pack.agreement:.0%} as the old one"
+    return words
+
+
+def _setback(pack: PackStatus) -> str:
+    return f"{pack.set_back}: {pack.reason} {pack.detail}".strip()
+
+
+def _device(file: Path) -> Device:
+    pem = file.read_bytes()
+    try:
+        found = device_id(load_pem_public_key(pem))
+    except ValueError:
+        found = ""
+    if not found:
+        raise PublishError(f"{file} is no public key of a box")
+    return Device(file.stem, found, pem)
