@@ -5,7 +5,7 @@ UV := .venv/bin/uv
 # ippeveprinter, Orthanc and mkfs lie there, and a plain user has no /usr/sbin in PATH.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: demo test check docs bench sweep setup lock clean
+.PHONY: demo test check docs bench sweep evaluate setup lock clean
 
 demo: setup
 	@$(PYTHON) -m tests.demo
@@ -29,6 +29,10 @@ bench: setup
 # The slower tiers: power cuts, kills at every stage boundary, long runs.
 sweep: setup
 	$(PYTHON) -m pytest -m slow
+
+# The reports under models/evaluation/, from the packs and the listed data; a quarter of an hour.
+evaluate: setup
+	nice $(PYTHON) -m models.training.evaluate
 
 setup:
 	@provisioning/setup

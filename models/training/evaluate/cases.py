@@ -1,0 +1,189 @@
+"""What packs are measured on: the listed data, or a labelled set of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pydicom
+from pydicom.uid import ImplicitVRLittleEndian
+
+from appliance.domain import FilmRegion
+from appliance.errors import LabelledSetError
+from appliance.evaluation import HitRule, Lesion, Overlap, Within
+from appliance.imaging import Film, Image
+from appliance.labelled import open_set
+from appliance.labelled.films import read_film
+from models.training.ct.evaluate import lesion, readings
+from models.training.data.ct_scans import FOLDS, scans
+from models.training.dr import films
+
+HIT_MM = 15.0
+"""From the centre of a mark to the middle of a simulated break."""
+
+
+class Origin(StrEnum):
+    """Whether the fractures are real: every figure says so."""
+
+    SIMULATED = "simulated fractures in real scans"
+    REAL = "real films or scans with real labels"
+    INTACT = "real films without a known fracture"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The box could not decode the image, and would say so."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One image with its truth."""
+
+    patient: str
+    name: str
+    image: Image | Refusal
+    lesions: tuple[Lesion, ...]
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One set of cases, and what has to be said of it.
+
+    strata: attributes of lesions, and attributes of exams, by which figures are told apart.
+    """
+
+    title: str
+    origin: Origin
+    note: str
+    rule: HitRule
+    cases: Callable[[], Iterator[Case]]
+    lesion_strata: tuple[str, ...] = ()
+    exam_strata: tuple[str, ...] = ()
+
+
+def of_pack(image: str, data: Path, reads: int) -> list[Section]:
+    """The sections for a pack that reads volumes or films, from the listed data."""
+    if image == "volume":
+        return [simulated_ct(data, reads)]
+    return [fracatlas(data / "fracatlas"), elsewhere(data)]
+
+
+def simulated_ct(data: Path, reads: int) -> Section:
+    """The patients that the shipped network never saw, intact and with fractures made in them."""
+
+    def cases() -> Iterator[Case]:
+        for number, scan in enumerate(scans(data, FOLDS["a"].evaluation)):
+            for name, volume, made in readings(scan, reads if scan.ribs else 0):
+                thickness = {"thickness": f"{volume.spacing_mm[0]:g} mm"}
+                lesions = tuple(map(lesion, made))
+                yield Case(
+                    scan.patient, f"{scan.patient} {number} {name}", volume, lesions, thickness
+                )
+
+    return Section(
+        "Fractures simulated in patients kept apart",
+        Origin.SIMULATED,
+        "The scans are real and of patients that the network never saw; nobody knows of a fracture "
+        "in them, and no radiologist has read them for this. Every fracture was made by "
+        "`models/training/simulation`. Each scan is also read intact. "
+        f"A hit is a mark within {HIT_MM:g} mm of the middle of a break.",
+        Within(HIT_MM),
+        cases,
+        ("type", "displacement", "bone"),
+        ("thickness",),
+    )
+
+
+def fracatlas(folder: Path) -> Section:
+    """FracAtlas `val`, which chose nothing."""
+
+    def cases() -> Iterator[Case]:
+        for film in films.load(folder).val:
+            image = Film(film.pixels(), None)
+            boxes = film.boxes_in(image.pixels.shape)
+            lesions = tuple(Lesion(_region(box)) for box in boxes.tolist())
+            yield Case(film.path.stem, film.path.stem, image, lesions, {"part": film.part})
+
+    return Section(
+        "FracAtlas, val",
+        Origin.REAL,
+        "Real radiographs with experts' boxes (Abedeen et al. 2023, CC BY 4.0); `val` chose "
+        "nothing. The collection does not say which films are of one patient, so each film counts "
+        "as one. A hit is a box with an intersection over union of at least 0.5.",
+        Overlap(0.5),
+        cases,
+        (),
+        ("part",),
+    )
+
+
+def elsewhere(data: Path) -> Section:
+    """Films of other collections, of which no fracture is known: whatever alerts is wrong."""
+
+    def cases() -> Iterator[Case]:
+        found = [*(data / "cr").rglob("*.dcm"), *(data / "pydicom-data").rglob("RG*_UNCR.dcm")]
+        with TemporaryDirectory() as scratch:
+            for path in sorted(found):
+                try:
+                    film = read_film(_part10(path, Path(scratch)))
+                except LabelledSetError as error:
+                    yield Case(path.stem, path.stem, Refusal(error.detail), ())
+                else:
+                    yield Case(path.stem, path.stem, film, ())
+
+    return Section(
+        "Intact films from elsewhere",
+        Origin.INTACT,
+        "Chests, a hip, a lower leg with a benign lesion, and photographs stored as DICOM, of "
+        "collections that were never trained on. The box's gate keeps most of them from the pack; "
+        "here they are given to it all the same.",
+        Overlap(0.5),
+        cases,
+    )
+
+
+def own_set(folder: Path) -> Section:
+    """A labelled set of one's own, in RibFrac's format or COCO's."""
+    labelled = open_set(folder)
+
+    def cases() -> Iterator[Case]:
+        for case in labelled.cases:
+            loaded = case.load()
+            yield Case(case.patient, case.name, loaded.image, loaded.lesions, loaded.attributes)
+
+    is_volume = labelled.image == "volume"
+    return Section(
+        "A set of one's own",
+        Origin.REAL,
+        f"Format: {labelled.format}, {len(labelled.cases)} cases. The rule for a hit is "
+        f"`{labelled.rule}`.",
+        labelled.rule,
+        cases,
+        ("type",) if is_volume else ("category",),
+        ("thickness",) if is_volume else ("body_part",),
+    )
+
+
+def sampled(section: Section, most: int | None) -> Iterator[Case]:
+    """The section's cases; only the first ones where a number is given."""
+    return islice(section.cases(), most)
+
+
+def _part10(path: Path, scratch: Path) -> Path:
+    """The film as a receiver would have filed it; some old collections leave out the preamble."""
+    dataset = pydicom.dcmread(path, force=True)
+    dataset.file_meta.setdefault("TransferSyntaxUID", ImplicitVRLittleEndian)
+    dataset.save_as(scratch / "film.dcm", enforce_file_format=True)
+    return scratch / "film.dcm"
+
+
+def _region(box: list[float]) -> FilmRegion:
+    left, top, right, bottom = box
+    return FilmRegion(left, top, right, bottom)
