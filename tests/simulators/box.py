@@ -216,8 +216,8 @@ def device_key(place: Path) -> None:
 def running_box(folder: Path, around: Surroundings, **changes: Any) -> Iterator[Box]:
     """A box that runs until the end, whatever happens."""
     box = prepared(folder, around, **changes)
-    box.start()
     try:
+        box.start()
         yield box
     finally:
         assert box.process is not None
