@@ -24,6 +24,7 @@ FIELDS: Final = frozenset(
         "association",
         "attempt",
         "bytes",
+        "candidate",  # version of a pack on trial
         "case",
         "channel",
         "code",

@@ -21,12 +21,10 @@ from appliance.checks.probe import Surroundings
 from appliance.checks.result import CheckResult, failed, ok, warning
 from appliance.checks.sending import send
 from appliance.daemon.deliver_role import policy
-from appliance.daemon.models import uses
+from appliance.daemon.pack_places import pack_in_use, uses
 from appliance.daemon.state import StateFolder
 from appliance.domain import MessageKind, OutboxItem, Outcome, PackScope, StudyKey
-from appliance.errors import CheckError, DeliveryError, Notice, OsteonError, PackError
-from appliance.inference.manifest import Trust
-from appliance.inference.package import open_pack
+from appliance.errors import CheckError, DeliveryError, Notice, OsteonError, PackError, StorageError
 from appliance.ledger.database import ledger_error
 from appliance.ledger.delivery import Delivery, DeliveryLedger, DeliveryState, Destination
 from appliance.ledger.intake import IntakeLedger
@@ -217,11 +215,10 @@ def _last_phantom(state: StateFolder) -> tuple[int, StudyKey] | None:
 
 def _scopes(around: Surroundings) -> tuple[PackScope, ...]:
     """Of the packs that can be opened; the others are not this check's business."""
-    folder, trust = Path(around.site.packs.folder), Trust.shipped()
     scopes = []
     for use in uses(around.site):
         try:
-            scopes.append(open_pack(folder / use.name, trust).spec.scope)
-        except PackError:
+            scopes.append(pack_in_use(around.site, use.name).spec.scope)
+        except (PackError, StorageError):
             continue
     return tuple(scopes)

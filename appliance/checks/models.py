@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import threading
 from functools import partial
-from pathlib import Path
 
 from appliance.checks.probe import Probe, Surroundings
 from appliance.checks.result import CheckResult, ok, warning
 from appliance.clock import Clock
 from appliance.config.schema import PackUse
-from appliance.daemon.models import host_settings, uses
+from appliance.daemon.loading import host_settings
+from appliance.daemon.pack_places import pack_in_use, uses
 from appliance.errors import AnalysisError, CheckError, Notice
 from appliance.inference.golden import golden_image
 from appliance.inference.host import InferenceHost
-from appliance.inference.manifest import Trust
-from appliance.inference.package import open_pack
 from appliance.inference.starting import HostSettings, offered
 
 
@@ -47,7 +45,7 @@ def _none(around: Surroundings) -> CheckResult:
 
 def _pack(use: PackUse, around: Surroundings, turn: threading.Lock) -> CheckResult:
     name = f"model {use.name}"
-    pack = open_pack(Path(around.site.packs.folder, use.name), Trust.shipped())
+    pack = pack_in_use(around.site, use.name)
     with turn, InferenceHost(pack, host_settings(use), around.clock) as host:
         host.warm_up()  # starts the child and passes the golden cases
         deadline_s = around.site.analysis.inference_seconds

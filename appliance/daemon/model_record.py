@@ -19,21 +19,13 @@ class ModelRecord:
         self._clock = clock
         self._states = {state.name: state for state in ledger.all()}
         self._down: dict[str, OsteonError] = {}
-        self.unusable: set[str] = set()
-        """Packs that the site wants and that could not be verified."""
 
     def begin(self) -> None:
         """The packs are about to be verified and tried again."""
         self._down.clear()
-        self.unusable.clear()
-
-    def pack_unusable(self, pack: str, error: OsteonError) -> None:
-        """A pack could not be verified: none of its studies will be analysed."""
-        self.unusable.add(pack)
-        self.pack_down(pack, error)
 
     def pack_down(self, pack: str, error: OsteonError) -> None:
-        """A verified pack does not run on this box at present."""
+        """A pack may not be used, or does not run on this box at present."""
         self._down[pack] = error
 
     def settle(self, models: Mapping[str, ModelIdentity]) -> None:

@@ -1,115 +1,118 @@
-"""The packs that this box runs, each with its warm inference child."""
+"""The packs that this box reads with, each with its warm inference child."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from appliance import journal
-from appliance.clock import Clock
-from appliance.config.schema import Packs, PackUse, Site
+from appliance.config.schema import PackUse, Site
+from appliance.daemon.activation import Activation
+from appliance.daemon.loading import Loaded, Loader, Model
 from appliance.daemon.model_record import ModelRecord
-from appliance.domain import ModelIdentity
-from appliance.errors import AnalysisError, OsteonError, PackError
-from appliance.inference.host import InferenceHost
-from appliance.inference.manifest import Trust
-from appliance.inference.pack import Pack
-from appliance.inference.pack_schema import PackSpec
-from appliance.inference.package import open_pack
-from appliance.inference.starting import HostSettings
-from appliance.pipeline.alert import OperatingPoint
-
-Unusable = Callable[[str, OsteonError], None]
-"""Told of a pack that cannot be used, by its name, and why."""
+from appliance.daemon.pack_places import PackPlaces, uses
+from appliance.domain import PackScope
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """One verified pack and the host that runs it."""
+class InUse:
+    """What the gate and the reader may use.
 
-    identity: ModelIdentity
-    spec: PackSpec
-    point: OperatingPoint
-    host: InferenceHost
-
-
-def load_models(site: Site, clock: Clock, unusable: Unusable) -> Mapping[str, Model]:
-    """Verify every pack that the site uses.
-
-    One that cannot be verified is left out, and a person is told: its studies then end as "could
-    not analyse", since no pack is there for what the gate recognises.
+    withheld: what recalled packs were for. unusable: codes of the packs that are wanted and of
+    which nothing is known, not even what they are for; by pack name.
     """
-    trust = Trust.shipped()
-    folder = Path(site.packs.folder)
-    models: dict[str, Model] = {}
-    for use in uses(site):
-        try:
-            pack = open_pack(folder / use.name, trust)
-        except PackError as error:
-            journal.fail("pack-refused", model=use.name, code=error.code)
-            unusable(use.name, error)
-        else:
-            models[use.name] = _model(pack, use, clock)
-    return models
 
+    models: Mapping[str, Model]
+    withheld: tuple[PackScope, ...] = ()
+    unusable: Mapping[str, str] = field(default_factory=dict)
 
-def uses(site: Site) -> tuple[PackUse, ...]:
-    """The packs that the site names; where it names none, all that lie in the folder."""
-    return site.packs.use or tuple(
-        PackUse(name=place.parent.name)
-        for place in sorted(Path(site.packs.folder).glob("*/pack.yaml"))
-    )
-
-
-def host_settings(use: PackUse) -> HostSettings:
-    """How the site wants a pack to run."""
-    return HostSettings(use.device, None if use.runtime == "auto" else use.runtime)
-
-
-def warm_up(models: Mapping[str, Model], unusable: Unusable) -> None:
-    """Start every inference child and pass the golden cases, so that no study waits for it."""
-    for name, model in models.items():
-        try:
-            model.host.warm_up()
-        except AnalysisError as error:
-            journal.fail("pack-down", model=name, code=error.code)
-            unusable(name, error)
+    @property
+    def scopes(self) -> tuple[PackScope, ...]:
+        """What the gate holds a study against."""
+        running = (model.spec.scope for model in self.models.values())
+        return (*running, *self.withheld)
 
 
 class WarmModels:
-    """The site's models, kept warm over every reload that leaves `packs` as it was."""
+    """The site's models, kept warm over everything that leaves their pack and settings alone."""
 
-    def __init__(self, clock: Clock, record: ModelRecord) -> None:
-        self._clock = clock
+    def __init__(self, activation: Activation, loader: Loader, record: ModelRecord) -> None:
+        self._activation = activation
+        self._loader = loader
         self._record = record
-        self._packs: Packs | None = None
-        self._models: Mapping[str, Model] = {}
+        self._loaded: dict[str, Loaded] = {}
+        self._doubted = False
 
-    def of(self, site: Site) -> Mapping[str, Model]:
+    def of(self, site: Site) -> InUse:
         """The models of this site, each started and tried on its golden cases."""
-        if site.packs != self._packs:
-            self.close()
-            self._record.begin()
-            self._models = load_models(site, self._clock, self._record.pack_unusable)
-            self._packs = site.packs
-            warm_up(self._models, self._record.pack_down)
-            self._record.settle({name: each.identity for name, each in self._models.items()})
-        return self._models
+        places = PackPlaces.of(site)
+        wanted = {use.name: use for use in uses(site)}
+        for name in tuple(self._loaded):
+            use = wanted.get(name)
+            if self._doubted or use is None or not self._is_current(self._loaded[name], use):
+                self._close(name)
+        self._doubted = False
+        self._record.begin()
+        for name, use in wanted.items():
+            if name not in self._loaded:
+                self._loaded[name] = self._loader.load(use, places)
+        return self._settled()
+
+    def adopt(self, name: str, loaded: Loaded) -> None:
+        """Use a model that has been made warm elsewhere; its slot says so already."""
+        self._close(name)
+        self._loaded[name] = loaded
+
+    def is_current(self, site: Site) -> bool:
+        """Whether `of` would change nothing."""
+        wanted = {use.name: use for use in uses(site)}
+        return (
+            not self._doubted
+            and wanted.keys() == self._loaded.keys()
+            and all(self._is_current(self._loaded[name], use) for name, use in wanted.items())
+        )
+
+    def doubt(self) -> None:
+        """The keys that may sign packs have changed: `of` verifies every pack anew."""
+        self._doubted = True
+
+    def interrupt(self, name: str) -> None:
+        """End the reading under way, from any thread; the model's next one starts a new child."""
+        loaded = self._loaded.get(name)
+        if loaded is not None and loaded.model is not None:
+            loaded.model.host.close()
 
     def close(self) -> None:
         """End every inference child."""
-        for model in self._models.values():
-            model.host.close()
-        self._models = {}
+        for name in tuple(self._loaded):
+            self._close(name)
 
+    def _is_current(self, loaded: Loaded, use: PackUse) -> bool:
+        slot = self._activation.of(use.name)
+        return loaded.use == use and loaded.ref == (slot.active if slot else None)
 
-def _model(pack: Pack, use: PackUse, clock: Clock) -> Model:
-    own = pack.spec.operating_point
-    alert = own.alert if use.alert_threshold is None else max(own.report, use.alert_threshold)
-    return Model(
-        identity=pack.identity,
-        spec=pack.spec,
-        point=OperatingPoint(own.report, alert),
-        host=InferenceHost(pack, host_settings(use), clock),
-    )
+    def _close(self, name: str) -> None:
+        loaded = self._loaded.pop(name, None)
+        if loaded is not None and loaded.model is not None:
+            loaded.model.host.close()
+
+    def _settled(self) -> InUse:
+        """Note how each pack stands, for whoever reports on it."""
+        models: dict[str, Model] = {}
+        for name, loaded in self._loaded.items():
+            if loaded.model is not None:
+                models[name] = loaded.model
+                if loaded.error is not None and loaded.model.host.pid is None:
+                    self._record.pack_down(name, loaded.error)
+            elif loaded.error is not None:
+                self._record.pack_down(name, loaded.error)
+        self._record.settle({name: each.identity for name, each in models.items()})
+        without = {name: each for name, each in self._loaded.items() if each.model is None}
+        return InUse(
+            models=models,
+            withheld=tuple(each.withheld for each in without.values() if each.withheld),
+            unusable={
+                name: each.error.code
+                for name, each in without.items()
+                if each.withheld is None and each.error is not None
+            },
+        )

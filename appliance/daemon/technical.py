@@ -24,11 +24,12 @@ class TechnicalMessages:
             notices.append(Notice("config-needs-restart", ", ".join(awaiting_restart)))
         for notice in notices:
             if str(notice) not in self._told:
-                self._tell(notice)
+                self.tell(notice)
         # What is mended is forgotten, so that the same mistake is told again.
         self._told = frozenset(map(str, notices))
 
-    def _tell(self, notice: Notice) -> None:
+    def tell(self, notice: Notice) -> None:
+        """Write the message. Raises StorageError."""
         now = self._clock.now()
         summary = AlertSummary(
             case=CaseCode(""),

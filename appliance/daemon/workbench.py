@@ -6,7 +6,7 @@ that is being read. Nothing here is the truth: the ledgers are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -76,7 +76,7 @@ class Workbench:
         bench = self._benches.get(study)
         if bench is None:
             blobs: dict[int, str] = {}
-            bench = Bench(self._decoder(self._opener(seal, blobs)), blobs)
+            bench = Bench(self._decoder(opener(self._spool, seal, blobs)), blobs)
             self._benches[study] = bench
         bench.blobs.update((instance.id, instance.blob) for instance in filed)
         return bench
@@ -91,11 +91,7 @@ class Workbench:
         """The decoded image of a job. Raises DecodeError."""
         found = bench.images.get(job)
         if found is None:
-            facts = {each.spooled_id: each for series in study.series for each in series.instances}
-            if self._scopes[job.pack].image == "volume":
-                found = bench.decoder.volume(job, facts)
-            else:
-                found = bench.decoder.film(job, facts)
+            found = decoded(bench.decoder, study, job, self._scopes[job.pack])
             bench.images[job] = found
         return found
 
@@ -113,13 +109,22 @@ class Workbench:
     def _decoder(self, open_instance: OpenInstance) -> Decoder:
         return Decoder(open_instance, self._clock, self._limits, before_step=self._loop.turned)
 
-    def _opener(
-        self, seal: StudySeal, blobs: Mapping[int, str]
-    ) -> Callable[[int], AbstractContextManager[BinaryIO]]:
-        def open_instance(number: int) -> AbstractContextManager[BinaryIO]:
-            try:
-                return seal.reader(self._spool.open(blobs[number]))
-            except KeyError:
-                raise StorageError("blob-missing") from None
 
-        return open_instance
+def opener(spool: BlobStore, seal: StudySeal, blobs: Mapping[int, str]) -> OpenInstance:
+    """What unseals a study's instances, by their number in the spool."""
+
+    def open_instance(number: int) -> AbstractContextManager[BinaryIO]:
+        try:
+            return seal.reader(spool.open(blobs[number]))
+        except KeyError:
+            raise StorageError("blob-missing") from None
+
+    return open_instance
+
+
+def decoded(decoder: Decoder, study: Study, job: Job, scope: PackScope) -> Image:
+    """The image of a job, as its pack wants it. Raises DecodeError."""
+    facts = {each.spooled_id: each for series in study.series for each in series.instances}
+    if scope.image == "volume":
+        return decoder.volume(job, facts)
+    return decoder.film(job, facts)

@@ -1,17 +1,19 @@
 """Packs and images as messages between the host and its inference child.
 
-Only the parent's words are decoded here, so nothing is doubted; what the child says is checked in
+The parent's words are not doubted; what the child says is checked, here and in
 `appliance.inference.host`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import numpy as np
 
 from appliance.childprocess import Message
 from appliance.domain import ModelIdentity
+from appliance.errors import AnalysisError
 from appliance.imaging import Film, Image, Volume
 from appliance.inference.pack import GoldenCase, Pack
 from appliance.inference.pack_schema import PackSpec
@@ -65,6 +67,18 @@ def image_from_message(message: Message) -> Image:
         return Volume(voxels, origin, axes)
     (pixels,) = message.arrays
     return Film(pixels, _pair(message.header["spacing_mm"]))
+
+
+def seconds(answer: Mapping[str, object]) -> float:
+    """The latency that a child names.
+
+    Raises:
+        AnalysisError: `inference-garbage`.
+    """
+    value = answer.get("latency_s")
+    if isinstance(value, float) and value >= 0:
+        return value
+    raise AnalysisError("inference-garbage", "no latency named")
 
 
 def _pair(spacing: list[float] | None) -> tuple[float, float] | None:

@@ -84,7 +84,7 @@ class InferenceHost:
             try:
                 answer = ask(serving.child, exchange.image_to_message(image), deadline_s)
                 found = detections.from_json(answer.get("detections"), self._pack.spec)
-                latency_s = _seconds(answer.get("latency_s"))
+                latency_s = exchange.seconds(answer)
             except AnalysisError as error:
                 if error.code in _FATAL:
                     self._give_up(serving)
@@ -109,9 +109,3 @@ class InferenceHost:
         serving.child.close()
         if serving.way.device is not Device.CPU:
             self._distrusted.add(serving.way)
-
-
-def _seconds(value: object) -> float:
-    if isinstance(value, float) and value >= 0:
-        return value
-    raise AnalysisError("inference-garbage", "no latency named")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import os
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -28,12 +29,14 @@ class HostSettings:
 
     device: `auto` or a name of `Device`. runtime: a library to prefer, or None.
     start_s: seconds for starting the child, and again for loading the pack with its golden cases.
+    niceness: 19 for a pack that is only tried: its child then takes what the others leave.
     module: what the child runs; another one only in tests. environment: added to the child's.
     """
 
     device: str = AUTO
     runtime: str | None = None
     start_s: float = 120.0
+    niceness: int = 0
     module: str = "appliance.inference.worker"
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -101,6 +104,30 @@ def offered(settings: HostSettings, clock: Clock) -> Mapping[str, frozenset[Devi
         child.close()
 
 
+def load(
+    pack: Pack,
+    way: Choice,
+    settings: HostSettings,
+    clock: Clock,
+    launched: Callable[[Child], None],
+) -> Child:
+    """A fresh child that runs the pack in this one way and passed its golden cases so.
+
+    launched: told of the child while it loads, for whoever may want to end it.
+
+    Raises:
+        AnalysisError: as `ask`.
+    """
+    child = _launch(pack.spec.budget.memory_mib, settings, clock)
+    launched(child)
+    try:
+        ask(child, _load_request(pack, way), settings.start_s)
+    except AnalysisError:
+        child.close()
+        raise
+    return child
+
+
 def ask(child: Child, message: Message, within_s: float) -> Mapping[str, Any]:
     """The header of the child's answer.
 
@@ -119,9 +146,13 @@ def ask(child: Child, message: Message, within_s: float) -> Mapping[str, Any]:
 def _launch(memory_mib: int, settings: HostSettings, clock: Clock) -> Child:
     limits = Limits(memory_mib << 20, _REPLY_BYTES, settings.start_s)
     try:
-        return Child(settings.module, limits, clock, settings.environment)
+        child = Child(settings.module, limits, clock, settings.environment)
     except ChildError as error:
         raise _as_analysis_error(error) from None
+    if settings.niceness:
+        # Now, while it has one thread: those that the runtime makes inherit it.
+        os.setpriority(os.PRIO_PROCESS, child.pid, settings.niceness)
+    return child
 
 
 def _ways(child: Child, settings: HostSettings) -> tuple[Choice, ...]:

@@ -53,10 +53,12 @@ class Slot:
     """Everything that the box has to remember of one pack name.
 
     active: reads and alerts; None only while RECALLED, or on the way out of it. previous: kept, to
-    go back to. candidate: on trial. since: wall seconds of the latest change of state. tries: loads
-    that the pack on trial has left. rate, previous_rate: how often each of the two alerts. trial:
-    counts of the present state; shadow: of the latest SHADOW that has ended. setback: the newest.
-    denied: digest → reason; such a pack is never taken again, even if it is offered again.
+    go back to. candidate: on trial. withheld: was active when it was recalled; never loaded, but
+    what it would have read is refused aloud. since: wall seconds of the latest change of state.
+    tries: loads that the pack on trial has left. rate, previous_rate: how often each of the two
+    alerts. trial: counts of the present state; shadow: of this pack's SHADOW that has ended.
+    setback: the newest. denied: digest → reason; such a pack is never taken again, even if it is
+    offered again.
     """
 
     state: UpdateState
@@ -64,6 +66,7 @@ class Slot:
     active: PackRef | None = None
     previous: PackRef | None = None
     candidate: PackRef | None = None
+    withheld: PackRef | None = None
     tries: int = FULL_TRIES
     rate: Rate = field(default_factory=Rate)
     previous_rate: Rate = field(default_factory=Rate)
@@ -85,7 +88,8 @@ class Slot:
     @property
     def kept(self) -> tuple[PackRef, ...]:
         """Every pack whose files this slot still needs."""
-        return tuple(each for each in (self.active, self.previous, self.candidate) if each)
+        held = (self.active, self.previous, self.candidate, self.withheld)
+        return tuple(each for each in held if each)
 
     @property
     def on_trial(self) -> PackRef | None:
@@ -93,15 +97,25 @@ class Slot:
         return self.active if self.state is UpdateState.PROBATION else self.candidate
 
 
-def installed(pack: PackRef, now: float, denied: Mapping[str, str] | None = None) -> Slot:
-    """A pack that came with the box goes into use at once, on probation."""
-    slot = Slot(UpdateState.ADMITTED, now, candidate=pack, denied=denied or {})
+def installed(pack: PackRef, now: float, before: Slot | None = None) -> Slot:
+    """A pack that came with the box goes into use at once, on probation.
+
+    before: the slot whose place it takes; what that denies stays denied.
+    """
+    slot = Slot(UpdateState.ADMITTED, now, candidate=pack)
+    if before is not None:
+        slot = replace(slot, setback=before.setback, denied=before.denied)
     return needed(slot, now)
+
+
+def arrived(pack: PackRef, now: float) -> Slot:
+    """The first pack of a name that did not come with the box."""
+    return Slot(UpdateState.STAGED, now, candidate=pack)
 
 
 def offered(slot: Slot, pack: PackRef, now: float) -> Slot:
     """Another pack was chosen; it takes the place of one that is still on trial."""
-    return _moved(slot, UpdateEvent.OFFERED, now, candidate=pack)
+    return _moved(slot, UpdateEvent.OFFERED, now, candidate=pack, shadow=None)
 
 
 def withdrawn(slot: Slot, now: float) -> Slot:
@@ -128,6 +142,8 @@ def needed(slot: Slot, now: float) -> Slot:
         now,
         active=slot.candidate,
         candidate=None,
+        withheld=None,
+        shadow=None,
         rate=Rate(),
         previous_rate=Rate(),
     )
@@ -156,10 +172,11 @@ def rejected(slot: Slot, reason: str, detail: str, now: float) -> Slot:
     return _set_back(slot, event, setback, candidate=None)
 
 
-def retreated(slot: Slot, reason: str, detail: str, now: float) -> Slot:
-    """The previous pack reads again; the active one is never taken again.
+def retreated(slot: Slot, reason: str, detail: str, now: float, *, deny: bool = True) -> Slot:
+    """The previous pack reads again; the active one is never taken again, where it is denied.
 
     A candidate is dropped with it, not denied: it was measured against a pack that failed.
+    ValueError where nothing is kept.
     """
     if slot.previous is None:
         raise ValueError("nothing kept to go back to")
@@ -167,6 +184,7 @@ def retreated(slot: Slot, reason: str, detail: str, now: float) -> Slot:
         slot,
         UpdateEvent.RETREATED,
         _setback(slot.active, reason, detail, now),
+        deny=deny,
         active=slot.previous,
         previous=None,
         candidate=None,
@@ -211,8 +229,10 @@ def _setback(pack: PackRef | None, reason: str, detail: str, now: float) -> Setb
     return Setback(pack.version, pack.digest, reason, detail, now)
 
 
-def _set_back(slot: Slot, event: UpdateEvent, setback: Setback, **changes: object) -> Slot:
-    denied = {**slot.denied, setback.digest: setback.reason}
+def _set_back(
+    slot: Slot, event: UpdateEvent, setback: Setback, *, deny: bool = True, **changes: object
+) -> Slot:
+    denied = {**slot.denied, **({setback.digest: setback.reason} if deny else {})}
     return _moved(slot, event, setback.at, setback=setback, denied=denied, **changes)
 
 

@@ -25,18 +25,16 @@ def codes(ledger: ModelStates) -> dict[str, str]:
 def test_a_pack_that_is_down_stands_in_the_ledger_until_it_runs(ledger: ModelStates) -> None:
     record = ModelRecord(ledger, SystemClock())
     record.begin()
-    record.pack_unusable("ct-thorax-fracture", PackError("pack-file-altered"))
+    record.pack_down("ct-thorax-fracture", PackError("pack-file-altered"))
     record.pack_down("dr-fracture", AnalysisError("self-test-failed"))
     record.settle({"dr-fracture": FILMS})
     assert codes(ledger) == {
         "ct-thorax-fracture": "pack-file-altered",
         "dr-fracture": "self-test-failed",
     }
-    assert record.unusable == {"ct-thorax-fracture"}
     record.begin()
     record.settle({"dr-fracture": FILMS})
     assert ledger.all() == (ModelState("dr-fracture", FILMS.version, FILMS.digest),)
-    assert record.unusable == set()
 
 
 def test_a_pack_that_fell_back_stays_so_over_a_restart_until_a_reading_shows_otherwise(
