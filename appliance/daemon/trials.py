@@ -21,6 +21,7 @@ from appliance.daemon.loading import Loaded, Model, host_settings, model_of
 from appliance.daemon.memory import available_mib
 from appliance.daemon.models import WarmModels
 from appliance.daemon.pack_places import PackPlaces
+from appliance.daemon.reading import MayRead
 from appliance.daemon.trial_jobs import OWN_FAULTS, Admit, ReadStudy, Shadow, WarmUp, answer_of
 from appliance.domain import Detections
 from appliance.errors import AnalysisError, OsteonError, PackError, StorageError
@@ -42,12 +43,16 @@ _OWN_ADMISSION_FAULTS: Final = OWN_FAULTS | {"golden-invalid", "reader-image", "
 
 @dataclass(frozen=True, slots=True)
 class TrialTerms:
-    """What the site YAML says about trials and readings."""
+    """What the site says about trials and readings.
+
+    may_read: raises AnalysisError for a model that this site does not let read patients.
+    """
 
     proof: Proof
     table: UrgencyTable
     limits: DecodeLimits
     deadline_s: float
+    may_read: MayRead
 
 
 @dataclass(slots=True)
@@ -188,7 +193,14 @@ class Trials:
         """The child that served in shadow keeps its low priority for good: another one is made."""
         self._let_go(each)
         model = self._model(name, each, slot)
-        if model is not None and self._counted(name, slot):
+        if model is None:
+            return
+        try:
+            self._terms.may_read(model)
+        except AnalysisError as error:  # in use it would only be refused: the update waits
+            self._pause(name, each, error.code)
+            return
+        if self._counted(name, slot):
             self._background.begin(WarmUp(model))
 
     def _model(self, name: str, each: _Name, slot: Slot, *, niceness: int = 0) -> Model | None:

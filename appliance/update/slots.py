@@ -196,7 +196,15 @@ def retreated(slot: Slot, reason: str, detail: str, now: float, *, deny: bool = 
 def blocked(slot: Slot, reason: str, detail: str, now: float) -> Slot:
     """The active pack may be used no more, and nothing is kept."""
     setback = _setback(slot.active, reason, detail, now)
-    return _set_back(slot, UpdateEvent.BLOCKED, setback, active=None, previous=None, candidate=None)
+    return _set_back(
+        slot,
+        UpdateEvent.BLOCKED,
+        setback,
+        active=None,
+        previous=None,
+        candidate=None,
+        withheld=slot.active,
+    )
 
 
 def recalled(slot: Slot, reason: str, digests: frozenset[str], now: float) -> Slot:
