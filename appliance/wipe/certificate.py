@@ -28,6 +28,9 @@ _STATEMENT_TYPE: Final = "application/vnd.osteon.wipe-statement+json"
 _FORMAT: Final = 1
 
 
+_DECISIVE: Final = (Phase.KEYS, Phase.VERIFICATION, Phase.IDENTITY)
+
+
 class Status(StrEnum):
     """How far it came."""
 
@@ -40,7 +43,8 @@ class Status(StrEnum):
         """From the latest record of each phase; nothing counts that was not verified."""
         latest = {record.phase: record for record in records}
         verified = latest.get(Phase.VERIFICATION)
-        decisive = [each for each in (verified, latest.get(Phase.IDENTITY)) if each is not None]
+        # A key that was not overwritten may be read from the medium, though its name is gone.
+        decisive = [latest[phase] for phase in _DECISIVE if phase in latest]
         failed = any(one.result is Result.FAILED for each in decisive for one in each.evidence)
         if verified is None or failed:
             return cls.FAILED

@@ -36,7 +36,7 @@ class Removal:
 def destroy_file(path: Path) -> None:
     """Overwrite a file, durably, then take its name away, durably. Gone already is done.
 
-    Raises OSError.
+    Raises OSError, after the name was tried too.
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | _OPEN)
@@ -52,8 +52,8 @@ def destroy_file(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    path.unlink(missing_ok=True)
-    fsync_folder(path.parent)
+        path.unlink(missing_ok=True)
+        fsync_folder(path.parent)
 
 
 def spoil_keys(root: Path, is_sealed: Callable[[str], bool]) -> Removal:

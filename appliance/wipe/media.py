@@ -59,7 +59,7 @@ def nvme_capabilities(id_ctrl: str) -> Capabilities:
     try:
         said = json.loads(id_ctrl)
         sanitize, format_, optional = int(said["sanicap"]), int(said["fna"]), int(said["oacs"])
-    except (KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError("not an identify-controller answer") from error
     can_format = bool(optional & 0b10)
     return Capabilities(
