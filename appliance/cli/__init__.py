@@ -16,14 +16,17 @@ from appliance.cli.verbs import Verbs
 from appliance.errors import ConfigError, OsteonError, UsageError
 
 _VERBS: Final = {
+    "accept": "accepting:accept",
     "ack": "acknowledge:acknowledge",
     "audit": "audit:audit",
     "check": "checking:check",
     "config": "configuration:configuration",
     "first-boot": "first_boot:first_boot",
     "hand-over": "hand_over:hand_over",
+    "key": "keys:key",
     "manual": "manual:manual",
     "patient": "patient:patient",
+    "retention": "retention:retention",
     "role": "running:role",
     "run": "running:run",
     "show": "studies:show",

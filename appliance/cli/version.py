@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -12,9 +13,10 @@ import click
 from rich.console import Console
 
 import appliance
+from appliance.acceptance import Acceptance, AcceptanceFile, Standing, standing
 from appliance.cli.build import content_hash, revision
 from appliance.cli.options import config_option, json_option
-from appliance.cli.presentation import as_json, iso_time, local_time, screen, table
+from appliance.cli.presentation import as_json, iso_time, local_time, screen, table, warn
 from appliance.cli.sbom import bill_of_materials, installed
 from appliance.clock import SystemClock
 from appliance.config.load import load_site
@@ -23,22 +25,24 @@ from appliance.daemon.state import StateFolder
 from appliance.domain import ModelIdentity
 from appliance.errors import ConfigError, PackError, StorageError
 from appliance.inference.manifest import Trust
+from appliance.inference.pack_schema import OperatingPoint
 from appliance.inference.package import open_pack
 from appliance.ledger.models import ModelState, ModelStates
 
 _LIBRARIES: Final = ("openvino", "onnxruntime", "pydicom", "pynetdicom", "highdicom", "tink", "tuf")
-_NOT_ACCEPTED: Final = "not accepted by this site"
-"""No step of acceptance exists that could say otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Model:
-    """A pack of the folder: its identity, or why it cannot be used; and how it ran here last."""
+    """A pack of the folder: its identity, or why it cannot be used; how this site stands to it."""
 
     name: str
     identity: ModelIdentity | None
     fault: str
     state: ModelState | None
+    point: OperatingPoint | None = None
+    standing: Standing = Standing.UNJUDGED
+    acceptance: Acceptance | None = None
 
 
 @click.command()
@@ -57,7 +61,7 @@ def version(config: Path, packs: Path | None, *, is_sbom: bool, is_json: bool) -
     Works without a site YAML too; with one it also shows how each model ran here lately.
     """
     site = _site(config)
-    models = _models(packs or _folder(site), {} if site is None else _states(site))
+    models = _judged(_models(packs or _folder(site), {} if site is None else _states(site)), site)
     if is_sbom:
         known = [each.identity for each in models if each.identity is not None]
         as_json(bill_of_materials(installed(), known, content_hash(), SystemClock().now()))
@@ -68,7 +72,7 @@ def version(config: Path, packs: Path | None, *, is_sbom: bool, is_json: bool) -
                 "build": content_hash(),
                 "revision": revision() or None,
                 "python": platform.python_version(),
-                "acceptance": _NOT_ACCEPTED,
+                "acceptance": _in_all(models),
                 "models": [_as_plain(each) for each in models],
                 "libraries": {name: metadata.version(name) for name in _LIBRARIES},
             }
@@ -82,7 +86,7 @@ def _show(out: Console, models: list[_Model]) -> None:
     out.print("Investigational, not for diagnosis.")
     out.print(f"Build:      {content_hash()}", soft_wrap=True)
     out.print(f"Revision:   {revision() or 'not recorded in this build'}", soft_wrap=True)
-    out.print(f"Acceptance: {_NOT_ACCEPTED}\n")
+    out.print(f"Acceptance: {_in_all(models)}\n")
     for model in models:
         _show_model(out, model)
     if not models:
@@ -100,7 +104,9 @@ def _show_model(out: Console, model: _Model) -> None:
     out.print(f"Model {model.identity.name} {model.identity.version}")
     out.print(f"  manifest:   {model.identity.digest}", soft_wrap=True)
     out.print("  signed by:  development key")
-    out.print(f"  acceptance: {_NOT_ACCEPTED}")
+    out.print(f"  acceptance: {model.standing.value}")
+    if model.acceptance is not None:
+        out.print(f"              {_what_for(model.acceptance)}", soft_wrap=True)
     state = model.state
     if state is None or state.ran_at is None:
         out.print("  ran on:     no reading on this box yet\n")
@@ -116,12 +122,58 @@ def _as_plain(model: _Model) -> dict[str, object]:
         "version": identity.version if identity else "",
         "digest": identity.digest if identity else "",
         "signature": "development key" if identity else model.fault,
-        "acceptance": _NOT_ACCEPTED,
+        "acceptance": model.standing.value,
+        "acceptance_by": model.acceptance.by if model.acceptance else "",
+        "acceptance_at": iso_time(model.acceptance.at) if model.acceptance else None,
+        "acceptance_set": model.acceptance.set_digest if model.acceptance else "",
+        "acceptance_figures": dict(model.acceptance.figures) if model.acceptance else {},
         "runtime": state.runtime if state else "",
         "device": state.device if state else "",
         "ran_at": iso_time(state.ran_at) if state and state.ran_at is not None else None,
         "trouble": state.code if state else "",
     }
+
+
+def _in_all(models: list[_Model]) -> str:
+    """One line for the whole product."""
+    accepted = sum(model.standing is Standing.ACCEPTED for model in models)
+    return f"{accepted} of {len(models)} models accepted by this site"
+
+
+def _what_for(acceptance: Acceptance) -> str:
+    """When, by whom, and on how much."""
+    exams = acceptance.fractured + acceptance.intact
+    told = (
+        f"{words} {value:.2f}"
+        for words, key in (
+            ("sensitivity", "sensitivity-alert"),
+            ("specificity", "specificity-alert"),
+        )
+        if (value := acceptance.figures[key][0]) is not None
+    )
+    when = iso_time(acceptance.at)[:10]
+    return f"{when} by {acceptance.by}; {exams} exams: {', '.join(told)}, at the alert point"
+
+
+def _judged(models: list[_Model], site: Site | None) -> list[_Model]:
+    """Each with what this site has said of it."""
+    if site is None:
+        return models
+    thresholds = {use.name: use.alert_threshold for use in site.packs.use}
+    try:
+        kept = AcceptanceFile(Path(site.state_folder)).read()
+    except StorageError as error:
+        warn(f"{error.code}: what this site accepted and refused is not known")
+        return models
+    return [_judged_one(model, kept, thresholds.get(model.name)) for model in models]
+
+
+def _judged_one(model: _Model, kept: Sequence[Acceptance], threshold: float | None) -> _Model:
+    if model.identity is None or model.point is None:
+        return model
+    alert = model.point.alert if threshold is None else max(model.point.report, threshold)
+    said, acceptance = standing(kept, model.identity, alert)
+    return replace(model, standing=said, acceptance=acceptance)
 
 
 def _site(config: Path) -> Site | None:
@@ -143,9 +195,10 @@ def _models(folder: Path, states: dict[str, ModelState]) -> list[_Model]:
 
 def _model(folder: Path, state: ModelState | None) -> _Model:
     try:
-        return _Model(folder.name, open_pack(folder, Trust.shipped()).identity, "", state)
+        pack = open_pack(folder, Trust.shipped())
     except PackError as error:
         return _Model(folder.name, None, error.code, state)
+    return _Model(folder.name, pack.identity, "", state, pack.spec.operating_point)
 
 
 def _states(site: Site) -> dict[str, ModelState]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from appliance.config.acceptance import Acceptance
 from appliance.config.audit import Audit
 from appliance.config.health import Health
 from appliance.config.option import Section, option
@@ -287,6 +288,12 @@ class Site(Section):
         shown=False,
     )
     packs: Packs = option("The model packs", default=Packs(), example={})
+    acceptance: Acceptance = option(
+        "What a model must show on the site's own labelled set, for `osteon accept`",
+        default=Acceptance(),
+        example={},
+        shown=False,
+    )
     urgency: tuple[UrgencyRule, ...] = option(
         "Which findings alert, beside the built-in table: the first line that fits decides",
         default=(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from appliance import journal
@@ -12,6 +12,7 @@ from appliance.daemon.audit_watch import AuditWatch
 from appliance.daemon.certificate_ends import certificate_files, ends_at
 from appliance.daemon.clock_watch import ClockWatch, is_synchronised
 from appliance.daemon.printer_watch import Ask, PrinterWatch
+from appliance.daemon.site_word import SiteWord
 from appliance.daemon.starts import last_starts
 from appliance.daemon.state import StateFolder
 from appliance.errors import DeliveryError, StorageError
@@ -60,6 +61,7 @@ class FactFinder:
         self._work = WorkLedger(state.work, read_only=True)
         self._models = ModelStates(state.work, read_only=True)
         self.figures = Figures(state.intake, state.work, state.delivery)
+        self._word = SiteWord(state.root)
         self._folders = (state.receive, state.analyse, state.deliver)
         self._watch = ClockWatch(clock)
         self._printers = PrinterWatch(ask_printer, clock)
@@ -89,9 +91,7 @@ class FactFinder:
             now=now,
             free_bytes=free_bytes(self._state.root),
             under_way=(*self._unfinished(), *self._untouched),
-            packs=tuple(
-                PackDown(each.name, each.code, each.detail) for each in self.models() if each.code
-            ),
+            packs=(*_down(self.models()), *self._word.barred(site, self.models())),
             printers=self._printers.look(site.printers),
             certificates=self._certificates,
             unsynchronised_s=self._watch.unsynchronised_s(synchronised=self._synchronised),
@@ -121,6 +121,10 @@ class FactFinder:
         for revision in self._work.unfinished():
             if not revision.is_phantom:
                 yield Underway(revision.case, revision.state, revision.changed_at)
+
+
+def _down(models: Sequence[ModelState]) -> Iterator[PackDown]:
+    return (PackDown(each.name, each.code, each.detail) for each in models if each.code)
 
 
 def _answers(site: Site) -> bool:

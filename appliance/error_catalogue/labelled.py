@@ -31,9 +31,18 @@ LABELLED: Final = {
         "A file that should be one of this box's structured reports is not.",
         "Export the SR objects of the series that Osteon made from the PACS again.",
     ),
+    "labelled-report-missing": Explanation(
+        "There is no report of the box on one of the cases of the set.",
+        "Put a report for each case into the folder, named as the case: PUBLIC_ID.dcm, or the name "
+        "of the film with .dcm at its end.",
+    ),
     "labelled-set-empty": Explanation(
         "The labelled set lists no scan and no film.",
         "List each one in the table; an intact scan has the row for the background.",
+    ),
+    "labelled-set-other": Explanation(
+        "The set holds films and the model reads volumes, or the other way round.",
+        "Name the model that reads such images with --pack.",
     ),
     "labelled-set-unknown": Explanation(
         "The folder holds no labelled set: neither CSVs as RibFrac has them, nor one COCO JSON.",

@@ -44,9 +44,19 @@ PACKS: Final = {
         "A model pack that should be loaded is not there.",
         "Check the packs' folder and its owner, or install the pack.",
     ),
+    "pack-not-accepted": Explanation(
+        "The site YAML asks that this site accepts a model before it reads patients, and it has "
+        "not accepted this one, or not for this alert threshold.",
+        "Measure it on the site's labelled set with `osteon accept`, or take `acceptance.required` "
+        "out of the site YAML.",
+    ),
     "pack-path-invalid": Explanation(
         "A model pack's signed list names a path outside its folder.",
         "Do not use this pack; tell the maker.",
+    ),
+    "pack-refused-by-site": Explanation(
+        "This site measured the model with `osteon accept` and refused it. It reads no patient.",
+        "Wait for another version of the model, or measure it again with `osteon accept`.",
     ),
     "pack-signature-invalid": Explanation(
         "A model pack is not signed by enough of the keys that this box trusts.",

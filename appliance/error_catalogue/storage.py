@@ -7,6 +7,12 @@ from typing import Final
 from appliance.error_catalogue.explanation import Explanation
 
 STORAGE: Final = {
+    "acceptance-broken": Explanation(
+        "The record of which models this site accepted and refused cannot be read. No model reads "
+        "until it can.",
+        "Take acceptances.json out of the state folder, check the disk, and run `osteon accept` "
+        "again for each model that this site had judged.",
+    ),
     "blob-missing": Explanation(
         "A sealed file that the ledger names is gone from the state folder.",
         "Something other than Osteon removed it, or the disk lost it: check the disk, and send the "
@@ -24,6 +30,11 @@ STORAGE: Final = {
         "The disk of the state folder is nearly full; soon new objects will be turned away.",
         "Free room on that disk, or lower `dicom.limits.keep_free_mib` if it is set too high.",
     ),
+    "key-rotation-waits": Explanation(
+        "The new key is in place, and the receiver has not yet wrapped every study by it.",
+        "Start Osteon if it does not run (`systemctl start osteon.target`), then run `osteon key "
+        "rotate` again: it goes on from there. Until then both keys are kept, and nothing is lost.",
+    ),
     "keyset-changed": Explanation(
         "A study's key in the ledger is not the one that its images were sealed with.",
         "The ledger was damaged or altered: stop Osteon, check the disk and tell the maker.",
@@ -36,6 +47,10 @@ STORAGE: Final = {
         "A ledger that another part of Osteon writes is not there, or not in use.",
         "Start Osteon (`systemctl start osteon.target`); check `state_folder` in the site YAML.",
     ),
+    "ledger-newer": Explanation(
+        "A ledger was written by a later release of Osteon, which this one cannot read.",
+        "Install that release again; its ledgers are kept as they are until then.",
+    ),
     "master-key-exists": Explanation(
         "A master key is already there; it is never overwritten, as all studies would be lost.",
         "Keep using it, or name another file.",
@@ -47,6 +62,10 @@ STORAGE: Final = {
     "master-key-missing": Explanation(
         "The master key cannot be read.",
         "Check `master_key_file` in the site YAML (or the credential `master-key`) and its owner.",
+    ),
+    "master-key-unsealable": Explanation(
+        "The new master key could not be sealed to this machine; the one in use was left alone.",
+        "Run it as root; check the TPM and `systemd-creds --version`, then try again.",
     ),
     "seal-broken": Explanation(
         "Sealed data was altered, damaged, or sealed by another box.",

@@ -12,7 +12,11 @@ USAGE: Final = {
         "Read the code again from the page or the mail: it has neither I, L, O nor U.",
     ),
     "name-missing": Explanation(
-        "An acknowledgement needs the name of who gives it.",
+        "An acknowledgement, or the acceptance of a model, needs the name of who gives it.",
         "Add `--by NAME`.",
+    ),
+    "pack-unclear": Explanation(
+        "It is not clear which model is meant: none or several read such images here.",
+        "Name it with `--pack`, as `osteon version` shows it.",
     ),
 }

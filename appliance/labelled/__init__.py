@@ -8,7 +8,7 @@ names in hospitals hold names of patients.
 from appliance.labelled.cases import Labelled, LabelledCase, LabelledSet, Loaded
 from appliance.labelled.digest import digest_of
 from appliance.labelled.formats import open_set
-from appliance.labelled.reports import Report, read_report
+from appliance.labelled.reports import Report, read_report, report_of
 
 __all__ = [
     "Labelled",
@@ -19,4 +19,5 @@ __all__ = [
     "digest_of",
     "open_set",
     "read_report",
+    "report_of",
 ]

@@ -29,7 +29,9 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class LabelledCase:
-    """One scan or film of a set. `name`: its stable name in the set.
+    """One scan or film of a set.
+
+    name: its own in the set, which may be a person's: for matching, never shown.
 
     files: all that it is made of. load: reads it; raises `LabelledSetError`.
     """

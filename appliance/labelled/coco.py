@@ -71,7 +71,7 @@ def _case(
     attributes = {"body_part": str(image["body_part"])} if "body_part" in image else {}
     patient = str(image.get("patient", f"film {number}"))
     load = partial(_load, film, lesions, attributes, number)
-    return LabelledCase(patient, f"images[{number}]", (film,), load)
+    return LabelledCase(patient, str(Path(name).with_suffix("")), (film,), load)
 
 
 def _load(

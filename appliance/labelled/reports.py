@@ -27,6 +27,7 @@ from appliance.domain import (
     VolumeRegion,
 )
 from appliance.errors import LabelledSetError
+from appliance.labelled.cases import LabelledCase
 
 _GROUP: Final = "125007"
 """Measurement Group (DCM)."""
@@ -65,6 +66,18 @@ class Report:
 
     marks: tuple[Detection, ...]
     models: frozenset[ModelIdentity]
+
+
+def report_of(folder: Path, case: LabelledCase) -> Report:
+    """The report on a case: `NAME.dcm`, with the case's own name in its set.
+
+    Raises:
+        LabelledSetError: `labelled-report-missing`, `labelled-report-invalid`.
+    """
+    path = folder / f"{case.name}.dcm"
+    if not path.is_file():
+        raise LabelledSetError("labelled-report-missing")
+    return read_report(path)
 
 
 def read_report(path: Path) -> Report:

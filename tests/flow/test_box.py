@@ -6,14 +6,19 @@ import json
 import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pydicom import uid
 from pydicom.dataset import Dataset
 
+from appliance.acceptance import AcceptanceFile, Breach
 from appliance.domain import Outcome
+from appliance.inference.manifest import Trust
+from appliance.inference.package import open_pack
 from tests.simulators import objects, spot_pack
+from tests.simulators.acceptances import acceptance
 from tests.simulators.box import wait_until
 from tests.simulators.hospital import Hospital, every_byte_below, hospital
 from tests.simulators.modality import dcmtk
@@ -112,6 +117,20 @@ def test_our_own_objects_coming_back_reopen_nothing(site: Hospital, tmp_path: Pa
 
     wait_until(is_set_aside, 30)
     assert len([each for each in site.box.revisions() if each.case == case]) == 1
+
+
+def test_a_model_that_the_site_refused_reads_nobody_until_it_is_accepted(site: Hospital) -> None:
+    pack = open_pack(site.folder / "packs" / spot_pack.NAME, Trust.shipped())
+    said = AcceptanceFile(site.box.state)
+    refusal = acceptance(pack.identity, Breach("sensitivity", 0.1, 0.8))
+    said.keep(refusal)
+    case = site.send(spot_pack.film((60, 60)))
+    assert site.ended(case).outcome is Outcome.NOT_ANALYSED
+    site.delivered(case)
+    (mail,) = site.mails_about(case)
+    assert "This hospital has refused the model" in mail
+    said.keep(replace(refusal, breaches=()))
+    assert site.ended(site.send(spot_pack.film((60, 60)))).outcome is Outcome.ALERT
 
 
 def chest() -> Dataset:
