@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 import threading
@@ -60,6 +61,8 @@ def run(config: Path) -> None:
 @click.option("--until-input-ends", is_flag=True, help="Stop when standard input is closed.")
 def role(name: str, config: Path, *, until_input_ends: bool) -> None:
     """Play one role (used by `osteon run` and by the systemd units)."""
+    # A core dump would hold images; systemd forbids it too, `osteon run` has only this.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     journal.open_journal(name)
     site_file = SiteFile(config, name)
     stop = _obey_signals(site_file.ask_to_reload)

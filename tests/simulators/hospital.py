@@ -96,12 +96,16 @@ class Hospital:
 
 
 @contextmanager
-def hospital(folder: Path, **changes: Any) -> Iterator[Hospital]:
-    """Start all of it; `changes` replace sections of the site YAML."""
+def hospital(folder: Path, box_folder: Path | None = None, **changes: Any) -> Iterator[Hospital]:
+    """Start all of it; `changes` replace sections of the site YAML.
+
+    box_folder: where the box keeps everything, such as a disk of its own; else below `folder`.
+    """
     with ExitStack() as stack:
         packs = spot_pack.write(folder / "packs")
-        for name in ("pacs", "box"):
-            (folder / name).mkdir()
+        (folder / "pacs").mkdir()
+        home = box_folder or folder / "box"
+        home.mkdir(exist_ok=True)
         mail = stack.enter_context(mail_server(folder))
         # A folder of its own: the printer's socket needs a short path.
         short = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="op")))
@@ -109,7 +113,7 @@ def hospital(folder: Path, **changes: Any) -> Iterator[Hospital]:
         pacs = stack.enter_context(orthanc(folder / "pacs"))
         around = Surroundings(mail, printer.uri, (pacs.ae_title, pacs.dicom_port))
         changes = {"packs": {"folder": str(packs)}, **changes}
-        box = stack.enter_context(running_box(folder / "box", around, **changes))
+        box = stack.enter_context(running_box(home, around, **changes))
         yield Hospital(folder, box, mail, printer, pacs)
 
 

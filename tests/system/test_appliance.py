@@ -152,7 +152,8 @@ def installed_box(folder: Path, suite: str) -> Iterator[InstalledBox]:
         machine.write("/etc/osteon/mail-ca.crt", mail.ca_file.read_bytes())
         port = free_port()
         content = yaml.safe_load(site_yaml(folder, port, Surroundings(mail), {}))
-        del content["state_folder"], content["master_key_file"]
+        for key in ("state_folder", "master_key_file", "device_key_file"):
+            del content[key]  # credentials here
         content["packs"] = {"folder": "/srv/packs"}
         content["mail"]["ca_file"] = "/etc/osteon/mail-ca.crt"
         running = InstalledBox(machine, folder, port, mail, installed.stdout, content)
@@ -191,6 +192,43 @@ def test_a_study_from_outside_is_told_by_mail(box: InstalledBox) -> None:
     assert box.machine.run("osteon", "ack", case, "--by", "Dr. Night").returncode == 0
 
 
+def test_who_may_see_a_patient_is_asked_and_stands_in_the_trail(box: InstalledBox) -> None:
+    case = box.is_alerted(broken_leg())
+    machine = box.machine
+    machine.run("useradd", "--groups", "osteon,osteon-patients", "doctor")
+    machine.run("useradd", "--groups", "osteon", "engineer")
+    look = ("osteon", "patient", case)
+
+    def as_user(name: str, *words: str) -> subprocess.CompletedProcess[str]:
+        return machine.run("runuser", "-u", name, "--", *words, is_checked=False)
+
+    try:
+        assert "P0001" in as_user("doctor", *look).stdout
+        refused = as_user("engineer", *look)
+        assert (refused.returncode, "P0001" in refused.stdout) == (1, False)
+        emergency = ("--break-glass", "--purpose", "emergency-treatment")
+        assert "P0001" in as_user("engineer", *look, *emergency).stdout
+        said = json.loads(machine.run("osteon", "audit", "list", "--json").stdout)
+        looks = [(each["kind"], each["actor"]) for each in said if each["subject"] == case]
+        assert looks == [
+            ("patient-shown", "doctor"),
+            ("patient-refused", "engineer"),
+            ("break-glass", "engineer"),
+            ("patient-shown", "engineer"),
+        ]
+        box.until(
+            lambda: any("break-glass" in str(each.get_content()) for each in box.mail.messages), 120
+        )
+        machine.run("systemctl", "restart", "osteon-access.service")
+        verdict = json.loads(machine.run("osteon", "audit", "verify", "--json").stdout)
+        assert verdict["whole"]
+        assert verdict["signed"] >= len(looks)
+        assert as_user("nobody", "osteon", "audit", "list").returncode != 0
+    finally:
+        machine.run("userdel", "doctor")
+        machine.run("userdel", "engineer")
+
+
 def test_installing_again_changes_nothing(box: InstalledBox) -> None:
     before = [box.process(unit) for unit in UNITS]
     site = box.machine.run("cat", SITE).stdout
@@ -204,7 +242,7 @@ def test_installing_again_changes_nothing(box: InstalledBox) -> None:
 def test_a_killed_service_comes_back_and_the_study_is_told(box: InstalledBox, unit: str) -> None:
     before = box.process(unit)
     known = set(box.alerts())
-    if unit == UNITS[0]:
+    if unit == "osteon-receive.service":
         box.machine.run("systemctl", "kill", "--signal=KILL", unit)
         box.comes_back(unit, before)
         box.send(broken_leg())
