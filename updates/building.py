@@ -8,7 +8,6 @@ from pathlib import Path
 
 from tuf.api.metadata import Metadata, TargetFile, Targets
 
-from appliance.clock import Clock
 from appliance.inference.pack import Pack
 from appliance.update.layout import MODELS_ROLE, Release, file_target, manifest_target
 from appliance.update.xz import pack as compressed
@@ -36,7 +35,7 @@ class Built:
     transfer_bytes: int
 
 
-def build(folder: Path, draft: Draft, clock: Clock, now: datetime) -> Built:
+def build(folder: Path, draft: Draft, now: datetime) -> Built:
     """Propose a pack: its manifest and the next list of models, both still unsigned.
 
     Raises:
@@ -45,7 +44,7 @@ def build(folder: Path, draft: Draft, clock: Clock, now: datetime) -> Built:
     files = pack_files(folder)
     pack, faults = lint(folder, files)
     before = next(reversed(published(draft, pack.identity.name)), None)
-    verdict = _verdict(pack, draft, before, clock)
+    verdict = _verdict(pack, draft, before)
     if faults := [*faults, *verdict.faults]:
         raise PublishError("; ".join(faults))
     manifest = unsigned(files)
@@ -94,10 +93,10 @@ def _list_file(models: Targets, sha256: str, content: bytes) -> None:
     models.targets[path] = TargetFile.from_data(path, content, ["sha256"])
 
 
-def _verdict(pack: Pack, draft: Draft, before: str | None, clock: Clock) -> Verdict:
+def _verdict(pack: Pack, draft: Draft, before: str | None) -> Verdict:
     """The version rules, against the newest published pack of that name."""
     if before is None:
         return Verdict("X", (), ())
     listed = draft.targets_of(MODELS_ROLE)[manifest_target(pack.identity.name, before)]
     last = open_files(published_files(draft, listed, draft.trust))
-    return judge(*editions(last, pack, clock))
+    return judge(*editions(last, pack))

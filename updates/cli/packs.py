@@ -54,7 +54,7 @@ def build(desk: Desk, folder: Path, out: Path, *, is_dry: bool) -> None:
     """Propose a pack: opened, tried, its version held against the last published one."""
     console = screen()
     with console.status(f"opening {folder}, and reading golden cases with it and the last one"):
-        made = built(folder, desk.draft, desk.clock, desk.now)
+        made = built(folder, desk.draft, desk.now)
     if made.before is None:
         console.print("the first of its name")
     else:

@@ -17,6 +17,7 @@ from updates.cli.desk import (
     show_standings,
     workspace_option,
 )
+from updates.errors import PublishError
 from updates.keys import Passphrase, open_signer
 
 _file = click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
@@ -66,13 +67,17 @@ def sign(  # noqa: PLR0913 - the options of a verb
     show_contents(screen(), bundle)
     if not (is_sure or is_dry):
         click.confirm("Is that what you mean to sign?", abort=True)
+    logged = len(bundle.log)
     for key in keys:
         signer = open_signer(key, public, passphrase)
-        signed = bundle.sign(signer)
         keyid = signer.public_key.keyid
+        if not (signed := bundle.sign(signer)):
+            continue
         what = f"{bundle.holder(keyid)} signed {', '.join(signed)} (key {keyid[:8]})"
         screen().print(what)
         bundle.log.append(desk.entry("sign", what))
+    if len(bundle.log) == logged:
+        raise PublishError("you have signed all that you can by now; others must")
     if is_dry:
         screen().print("dry run: nothing was changed")
     else:
