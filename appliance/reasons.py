@@ -166,10 +166,17 @@ _DECODING: Final = {
 }
 
 _READING: Final = {
+    "acceptance-broken": _not_read(
+        "It is not known any more which models this hospital has refused.",
+        "无法确认本院已拒绝使用哪些模型。",
+    ),
     "attempts-exhausted": _not_read(
         "The analysis failed several times and was given up.", "分析多次失败，已放弃。"
     ),
     "film-blank": _not_read("The film shows nothing.", "该图像无内容。"),
+    "film-not-recognised": _not_read(
+        "The film does not look like a radiograph of a limb.", "该图像不像四肢X线片。"
+    ),
     "inference-crashed": _not_read(
         "The analysis program ended unexpectedly.", "分析程序意外终止。"
     ),
@@ -182,6 +189,18 @@ _READING: Final = {
     ),
     "pack-missing": _not_read(
         "The model that should read the study is not there.", "用于读取该检查的模型不存在。"
+    ),
+    "pack-not-accepted": _not_read(
+        "This hospital has not accepted the model that should read the study.",
+        "本院尚未验收用于读取该检查的模型。",
+    ),
+    "pack-refused-by-site": _not_read(
+        "This hospital has refused the model that should read the study.",
+        "本院已拒绝使用用于读取该检查的模型。",
+    ),
+    "pack-recalled": _not_read(
+        "The model that should read the study was recalled by its maker.",
+        "用于读取该检查的模型已被制造商召回。",
     ),
     "seal-broken": _not_read(
         "The stored study was damaged or altered.", "存储的检查已损坏或被改动。"

@@ -14,6 +14,7 @@ from appliance.config.health import Health
 from appliance.config.option import Section, option
 from appliance.config.receiving import Dicom
 from appliance.config.retention import Retention
+from appliance.config.updates import Update
 from appliance.config.values import (
     AbsolutePath,
     AeTitle,
@@ -330,6 +331,7 @@ class Site(Section):
         default=Retention(),
         example={},
     )
+    update: Update = option("Updates of the model packs", default=Update(), example={}, shown=False)
     analysis: Analysis = option(
         "What one analysis may take", default=Analysis(), example={}, shown=False
     )

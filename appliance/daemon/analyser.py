@@ -6,10 +6,11 @@ runs at a time; between stages the most urgent revision is chosen.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, assert_never
+from typing import Final, Protocol, assert_never
 
 from appliance import journal
 from appliance.clock import Clock
@@ -58,11 +59,29 @@ class Step:
     fields: Mapping[str, Field]
 
 
-Stage = Callable[[Task], Step | Ending | None]
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A stage was cut short by something that is not the study's doing: its attempts begin anew."""
+
+
+Stage = Callable[[Task], Step | Ending | Again | None]
 """Takes a revision out of its state. None means not yet (only while collecting)."""
 
 GiveUp = Callable[[Revision, Reason], Ending]
 """The ending of a revision that some stage could not get through."""
+
+
+class Beside(Protocol):
+    """What uses the machine while no study needs it."""
+
+    def idle(self) -> None:
+        """No study is under way: something may begin. Returns at once."""
+
+    def give_way(self) -> None:
+        """A stage is about to run: whatever is under way ends now. Returns at once."""
+
+    def ended(self, task: Task) -> None:
+        """The outcome and all messages of a revision have been committed."""
 
 
 def _always() -> bool:
@@ -82,7 +101,9 @@ class Analyser:
         stages: Mapping[StudyState, Stage],
         give_up: GiveUp,
         forget: Callable[[StudyKey], None],
+        end_former_life: Callable[[StudyKey], bool],
         look_round: Callable[[], None],
+        beside: Beside,
         loop: Loop,
         clock: Clock,
     ) -> None:
@@ -92,7 +113,9 @@ class Analyser:
         self._stages = stages
         self._give_up = give_up
         self._forget = forget
+        self._end_former_life = end_former_life
         self._look_round = look_round
+        self._beside = beside
         self._loop = loop
         self._clock = clock
         self._seen = 0
@@ -125,7 +148,10 @@ class Analyser:
         for state in _NEAREST_THE_END_FIRST:
             for revision in unfinished:
                 if revision.state is state:
+                    self._beside.give_way()
                     return self._advance(revision) or moved
+        if not unfinished:
+            self._beside.idle()
         return moved
 
     # --- taking up --------------------------------------------------------------------------------
@@ -134,12 +160,17 @@ class Analyser:
         changed = self._intake.studies_changed_since(self._seen)
         studies = [*changed, *(study for study in self._waiting if study not in changed)]
         for study in studies:
-            self._take_up_study(study)
+            latest = self._work.latest(study)
+            # At a start every study is looked at, and nearly all of them have ended long ago.
+            if latest is None or latest.through < changed.get(study, math.inf):
+                self._take_up_study(study, latest)
         self._seen = max([self._seen, *changed.values()])
 
-    def _take_up_study(self, study: StudyKey) -> None:
+    def _take_up_study(self, study: StudyKey, latest: Revision | None) -> None:
         self._waiting.discard(study)
-        latest = self._work.latest(study)
+        first = self._intake.lives.first_instance(study) or 0
+        if latest is not None and latest.through < first and self._end_former_life(study):
+            latest = None
         filed = self._intake.instances(study)
         own = frozenset(each.id for each in filed if self._work.is_own_object(each.instance))
         decision = decide(latest, filed, own)
@@ -178,8 +209,13 @@ class Analyser:
         match result:
             case None:
                 return False
+            case Again():
+                self._work.begin_anew(revision)
+                return True
             case Ending():
-                return self._end(revision, result)
+                self._end(revision, result)
+                self._beside.ended(task)
+                return True
             case Step(value, fields):
                 now = self._clock.now()
                 self._work.advance(revision, value, task.seal, now, fields)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from appliance.daemon.analyser import Step, Task
-from appliance.daemon.models import Model
+from appliance.daemon.analyser import Again, Step, Task
+from appliance.daemon.loading import Model
+from appliance.daemon.models import InUse
 from appliance.daemon.workbench import Workbench
 from appliance.domain import (
     Admitted,
+    Detection,
     Detections,
     Execution,
     Job,
@@ -21,6 +23,7 @@ from appliance.domain import (
     Study,
 )
 from appliance.errors import AnalysisError, DecodeError
+from appliance.imaging import Image
 from appliance.ledger.intake import IntakeLedger
 from appliance.ledger.work import Field, WorkLedger
 from appliance.lifecycle import StudyState
@@ -38,17 +41,24 @@ _WORTH_ANOTHER_TRY: Final = frozenset(
 
 Ran = Callable[[str, Execution], None]
 """Told of each reading that a pack finished: the pack's name, and how it ran."""
+MayRead = Callable[[Model], None]
+"""Raises AnalysisError for a model that this site does not let read patients."""
+GivesWay = Callable[[str, AnalysisError], bool]
+"""Told of each reading that failed; whether another model of that name takes the pack's place."""
+
+
+class _GaveWay(Exception):  # noqa: N818 - no error: the study is read by the other model
+    """The model that was reading is in use no more."""
 
 
 class Gating:
     """Holds a complete study against what the packs accept."""
 
-    def __init__(
-        self, work: WorkLedger, models: Mapping[str, Model], unusable: frozenset[str]
-    ) -> None:
+    def __init__(self, work: WorkLedger, in_use: InUse) -> None:
         self._work = work
-        self._scopes = tuple(model.spec.scope for model in models.values())
-        self._unusable = unusable
+        self._scopes = in_use.scopes
+        self._withheld = frozenset(scope.pack for scope in in_use.withheld)
+        self._unusable = in_use.unusable
 
     def __call__(self, task: Task) -> Step:
         """The `GateDecision`."""
@@ -57,7 +67,10 @@ class Gating:
         decision = gate.decide(study, self._scopes)
         if isinstance(decision, OutOfScope) and self._unusable:
             # A pack that could not be verified might have been the one for this study.
-            decision = Refused(Reason("pack-missing"))
+            is_recalled = "pack-recalled" in self._unusable.values()
+            decision = Refused(Reason("pack-recalled" if is_recalled else "pack-missing"))
+        if isinstance(decision, Admitted) and self._withheld & {job.pack for job in decision.jobs}:
+            decision = Refused(Reason("pack-recalled"))
         match decision:
             case Admitted(jobs, set_aside):
                 fields = {"jobs": len(jobs), "set_aside": len(set_aside)}
@@ -79,6 +92,8 @@ class Reading:
         table: UrgencyTable,
         deadline_s: float,
         ran: Ran,
+        may_read: MayRead,
+        gives_way: GivesWay,
         loop: Loop,
     ) -> None:
         self._intake = intake
@@ -88,10 +103,12 @@ class Reading:
         self._table = table
         self._deadline_s = deadline_s
         self._ran = ran
+        self._may_read = may_read
+        self._gives_way = gives_way
         self._loop = loop
 
-    def __call__(self, task: Task) -> Step:
-        """`Read`, `NotRead` or `OutOfScope`.
+    def __call__(self, task: Task) -> Step | Again:
+        """`Read`, `NotRead` or `OutOfScope`; `Again` where the model gave way to another one.
 
         Raises StorageError, and AnalysisError or DecodeError while another try may help.
         """
@@ -106,9 +123,11 @@ class Reading:
             case _:
                 raise AnalysisError("stage-value-unknown", type(decision).__name__)
 
-    def _read_or_say_why(self, task: Task, jobs: tuple[Job, ...]) -> Step:
+    def _read_or_say_why(self, task: Task, jobs: tuple[Job, ...]) -> Step | Again:
         try:
             return self._read(task, jobs)
+        except _GaveWay:
+            return Again()
         except (AnalysisError, DecodeError) as error:
             if error.code in _WORTH_ANOTHER_TRY and not task.is_last_attempt:
                 raise
@@ -134,16 +153,38 @@ class Reading:
         model = self._models.get(job.pack)
         if model is None:
             raise AnalysisError("pack-missing", job.pack)
+        self._may_read(model)
         bench = self._workbench.bench(study.key, task.seal, self._intake.instances(study.key))
         image = self._workbench.image(bench, study, job)
         self._loop.turned(self._deadline_s + _START_SECONDS)
-        items, execution = model.host.read(image, self._deadline_s)
+        items, execution = self._read_image(job.pack, model, image)
         self._ran(job.pack, execution)
-        if model.spec.image == "film":
-            shown = (facts for series in study.series for facts in series.instances)
-            film = next(facts for facts in shown if facts.spooled_id == job.spooled_ids[0])
-            items = tuple(named_by_tags(item, film) for item in items)
-        return Detections(job, model.identity, execution, items)
+        return detections_of(study, job, model, items, execution)
+
+    def _read_image(
+        self, pack: str, model: Model, image: Image
+    ) -> tuple[tuple[Detection, ...], Execution]:
+        try:
+            return model.host.read(image, self._deadline_s)
+        except AnalysisError as error:
+            if self._gives_way(pack, error):
+                raise _GaveWay from None
+            raise
+
+
+def detections_of(
+    study: Study,
+    job: Job,
+    model: Model,
+    items: tuple[Detection, ...],
+    execution: Execution,
+) -> Detections:
+    """What a model marked, by the names that the films' own tags give to the places."""
+    if model.spec.image == "film":
+        shown = (facts for series in study.series for facts in series.instances)
+        film = next(facts for facts in shown if facts.spooled_id == job.spooled_ids[0])
+        items = tuple(named_by_tags(item, film) for item in items)
+    return Detections(job, model.identity, execution, items)
 
 
 def _named(detections: Detections) -> str:

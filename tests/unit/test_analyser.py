@@ -7,14 +7,31 @@ import pytest
 from pydicom import uid
 
 from appliance.clock import SystemClock
-from appliance.daemon.analyser import Analyser, Stage, Step, Task
+from appliance.daemon.analyser import Again, Analyser, Stage, Step, Task
 from appliance.domain import NotRead, Outcome, OutOfScope, Reason, Study, StudyKey
 from appliance.errors import AnalysisError
-from appliance.ledger.intake import Arrival, IntakeLedger
+from appliance.keyring import wrapped_by
+from appliance.ledger.intake import Arrival, IntakeLedger, StoredKeyset
 from appliance.ledger.work import Ending, Revision, WorkLedger
 from appliance.lifecycle import MOST_ATTEMPTS, StudyState
 from appliance.loops import Loops
 from appliance.sealing import MasterKey
+
+
+class Idler:
+    """Counts what the loop lets happen beside the studies."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def idle(self) -> None:
+        self.calls.append("idle")
+
+    def give_way(self) -> None:
+        self.calls.append("give-way")
+
+    def ended(self, task: Task) -> None:
+        self.calls.append(f"ended in {task.revision.state}")
 
 
 class Box:
@@ -27,8 +44,10 @@ class Box:
         self.receiver = IntakeLedger(folder / "intake.db")
         self.association = self.receiver.open_association("CT1", "127.0.0.1", 0.0)
         self.study = self.master.study_key("1.2.3")
-        self.wrapped = self.master.new_keyset(self.study)
+        wrapped = self.master.new_keyset(self.study)
+        self.keyset = StoredKeyset("life", wrapped, wrapped_by(wrapped))
         self.forgotten: list[StudyKey] = []
+        self.beside = Idler()
         self.ran: list[StudyState] = []
         self.stages: dict[StudyState, Stage] = {
             StudyState.COLLECTING: self._stage(
@@ -41,7 +60,7 @@ class Box:
         self.open()
 
     def _stage(self, run: Stage) -> Stage:
-        def counted(task: Task) -> Step | Ending | None:
+        def counted(task: Task) -> Step | Ending | Again | None:
             self.ran.append(task.revision.state)
             return run(task)
 
@@ -56,10 +75,16 @@ class Box:
             stages=self.stages,
             give_up=lambda _, reason: Ending(Outcome.NOT_ANALYSED, reason.code),
             forget=self.forgotten.append,
+            end_former_life=self._end_former_life,
             look_round=lambda: None,
+            beside=self.beside,
             loop=Loops(SystemClock()).add("analyser"),
             clock=SystemClock(),
         )
+
+    def _end_former_life(self, study: StudyKey) -> bool:
+        self.work.forget((study,))
+        return True
 
     def receive(self, number: int, sop_class: str = uid.CTImageStorage) -> None:
         with self.receiver.transaction():
@@ -67,7 +92,7 @@ class Box:
                 Arrival(
                     blob=f"{number:032x}",
                     study=self.study,
-                    wrapped_keyset=self.wrapped,
+                    keyset=self.keyset,
                     series=self.master.series_key("1.2.3.4"),
                     instance=self.master.instance_key(f"1.2.3.4.{number}"),
                     digest=str(number),
@@ -162,6 +187,27 @@ def test_a_stage_that_takes_the_process_down_is_not_begun_for_ever(box: Box) -> 
             box.open()
     assert died == MOST_ATTEMPTS
     assert box.latest().reason == "attempts-exhausted"
+
+
+def test_a_stage_cut_short_by_another_model_costs_the_study_no_attempt(box: Box) -> None:
+    cuts = [Again(), Again(), Again(), Again(), Step(NotRead(Reason("x")), {})]
+    box.stages[StudyState.GATED] = lambda _: cuts.pop(0)
+    box.receive(1)
+    box.turns(7)
+    assert box.latest().state is StudyState.ANALYSED
+    assert box.latest().attempts == 0
+
+
+def test_what_goes_on_beside_ends_before_a_stage_and_begins_when_no_study_is_there(
+    box: Box,
+) -> None:
+    box.turns(1)
+    assert box.beside.calls == ["idle"]
+    box.receive(1)
+    box.turns(5)
+    before, *later = box.beside.calls[1:]
+    assert (before, later[-2:]) == ("give-way", ["ended in analysed", "idle"])
+    assert "idle" not in later[:-1]
 
 
 def test_content_that_comes_during_an_analysis_makes_the_next_revision(box: Box) -> None:
