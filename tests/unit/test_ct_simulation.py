@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from appliance.domain import Bone, FractureType, Side
 from models.training.data.dicom_series import write_series
 from models.training.simulation.ct import bend_rib, break_rib
 from models.training.simulation.rib_mask import cage_bone_mask
-from models.training.simulation.rib_sites import RibSite, sites_on_ribs
+from models.training.simulation.rib_sites import RibSite, beside_lung, sites_on_ribs
 from tests.simulators.thorax import MIDLINE_X_MM, Thorax, thorax
 
 KINDS = [
@@ -57,6 +58,15 @@ def test_sites_lie_on_ribs_and_point_along_them_and_outward(chest: Thorax) -> No
         assert abs(np.dot(site.along, site.outward)) < 1e-6
         assert np.dot(site.outward[:2], np.array(site.centre_lps_mm[:2]) - (MIDLINE_X_MM, 0)) > 0
         assert (site.bone, site.side, site.rib_number) == (Bone.RIB, Side.LEFT, 7)
+
+
+def test_a_rib_lies_beside_lung_and_a_bone_farther_out_does_not(
+    chest: Thorax, site: RibSite
+) -> None:
+    assert beside_lung(chest.volume, site)
+    farther = np.array(site.centre_lps_mm) + 14 * np.array(site.outward)
+    x, y, z = (float(each) for each in farther)
+    assert not beside_lung(chest.volume, replace(site, centre_lps_mm=(x, y, z)))
 
 
 def test_where_there_is_no_bone_there_is_no_site(chest: Thorax) -> None:

@@ -13,28 +13,33 @@ from torch.nn import functional
 from appliance.inference.steps.ct_bone_patches import normalised
 
 EDGE = 32
-"""Smaller than the cubes of a reading: the same work sees three times as many ribs."""
-CELL = 4
+"""Smaller than the cubes of a reading: the same work sees more ribs."""
+CELL = 2
 RIM = 9
 """A break is this far inside, so that both of its sides are seen."""
 SIGMA_MM = 3.5
+LATERAL = 2
+"""Axis along which a patient is symmetric."""
 ORDERS = tuple(itertools.permutations(range(3)))
 
 
 def training_sample(
-    hu: NDArray[np.int16], centres: NDArray[np.float32], rng: np.random.Generator
+    hu: NDArray[np.int16],
+    centres: NDArray[np.float32],
+    rng: np.random.Generator,
+    vigour: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
-    """One cached patch → (1, 32, 32, 32) network input and (1, 8, 8, 8) target."""
+    """One cached patch → (1, 32, 32, 32) network input and (1, 16, 16, 16) target."""
     start = _start(hu.shape[0] - EDGE, centres, rng)
     z, y, x = (slice(int(each), int(each) + EDGE) for each in start)
     cube = torch.from_numpy(hu[z, y, x].astype(np.float32))
     places = centres - start.astype(np.float32)
-    cube = _degraded(cube, rng)
-    if rng.uniform() < 0.5:
+    cube = _degraded(cube, rng, vigour)
+    if rng.uniform() < 0.3 * vigour:
         order = ORDERS[rng.integers(len(ORDERS))]
         cube, places = cube.permute(order), places[:, order]
     for axis in range(3):
-        if rng.uniform() < 0.5:
+        if rng.uniform() < (0.5 if axis == LATERAL else 0.5 * vigour):
             cube = cube.flip(axis)
             places[:, axis] = EDGE - 1 - places[:, axis]
     values = torch.from_numpy(normalised(cube.contiguous().numpy()))
@@ -68,23 +73,39 @@ def _start(
     return rng.integers(low, high + 1)
 
 
-def _degraded(cube: Tensor, rng: np.random.Generator) -> Tensor:
-    if rng.uniform() < 0.2:
-        thick = int(rng.choice((2, 3, 4)))
-        padded = functional.pad(cube[None, None], (0, 0, 0, 0, thick // 2, (thick - 1) // 2))
-        padded[0, 0, : thick // 2] = cube[0]
-        padded[0, 0, cube.shape[0] + thick // 2 :] = cube[-1]
-        cube = functional.avg_pool3d(padded, (thick, 1, 1), stride=1)[0, 0]
+def _degraded(cube: Tensor, rng: np.random.Generator, vigour: float) -> Tensor:
+    if rng.uniform() < 0.25 * vigour:
+        cube = _thicker(cube, int(rng.choice((2, 3, 4, 5))))
     lot = rng.uniform()
-    if lot < 0.35:
+    if lot < 0.35 * vigour:
         smooth = functional.avg_pool3d(
             cube[None, None], (1, 3, 3), stride=1, padding=(0, 1, 1), count_include_pad=False
         )[0, 0]
         # Positive: an edge-enhancing kernel; negative: a smooth one.
-        strength = float(rng.uniform(0.3, 1.5)) if lot < 0.25 else float(rng.uniform(-0.8, -0.2))
+        strength = (
+            float(rng.uniform(0.3, 1.5)) if lot < 0.25 * vigour else float(rng.uniform(-0.8, -0.2))
+        )
         cube = cube + strength * (cube - smooth)
-    if rng.uniform() < 0.3:
+    if rng.uniform() < 0.3 * vigour:
         noise = torch.from_numpy(rng.standard_normal(cube.shape, dtype=np.float32))
         cube = cube + noise * float(rng.uniform(5, 35))
+    if rng.uniform() < 0.25 * vigour:
+        cube = _crisper(cube, float(rng.uniform(0.3, 1.0)))
     gain, offset = float(rng.uniform(0.85, 1.15)), float(rng.uniform(-40, 40))
     return cube * gain + offset
+
+
+def _thicker(cube: Tensor, thick: int) -> Tensor:
+    """As if from slices of `thick` mm: averaged over them, then interpolated back to 1 mm."""
+    short = -cube.shape[0] % thick
+    padded = functional.pad(cube[None, None], (0, 0, 0, 0, 0, short), mode="replicate")
+    slices = functional.avg_pool3d(padded, (thick, 1, 1))
+    size = (padded.shape[2], *cube.shape[1:])
+    back = functional.interpolate(slices, size=size, mode="trilinear", align_corners=False)
+    return back[0, 0, : cube.shape[0]]
+
+
+def _crisper(cube: Tensor, strength: float) -> Tensor:
+    """Sharper across slices, as thin slices are."""
+    padded = functional.pad(cube[None, None], (0, 0, 0, 0, 1, 1), mode="replicate")
+    return cube + strength * (cube - functional.avg_pool3d(padded, (3, 1, 1), stride=1)[0, 0])

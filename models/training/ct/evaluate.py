@@ -1,32 +1,45 @@
-"""Measure a network on simulated fractures and on intact scans of patients kept apart.
+"""Read simulated fractures and intact scans of the patients of a fold that were kept apart.
 
-    python -m models.training.ct.evaluate DATA NETWORK.onnx [--runtime onnxruntime] [--reads 6]
+    python -m models.training.ct.evaluate DATA NETWORK.onnx --fold a
 
-Each fractured reading holds several fractures, far from each other. The evaluation patient is only
-measured, never used to choose anything.
+Each fractured reading holds several fractures, far from each other; each is read as it is and in
+thicker slices. With `--tuning`: the ribs of training patients that are kept apart for choosing the
+operating point, and these patients intact. The report of a finished pack is made by
+`models.training.evaluate`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from appliance.domain import Detection, FractureType, VolumeRegion
+from appliance.domain import FractureType, Side
+from appliance.evaluation import (
+    Exam,
+    Lesion,
+    Scored,
+    Within,
+    by_lesion,
+    froc,
+    score,
+    threshold_for_false_positives,
+)
 from appliance.imaging import Volume
-from appliance.inference.steps import Network
-from models.training.ct.pack import description, detections, load
-from models.training.data.ct_scans import EVALUATION, TRAINING, Scan, scans
+from models.training.ct.pack import FOLDER, RUNTIMES, detections, load
+from models.training.ct.sites import far_apart, sites_of
+from models.training.data.ct_scans import FOLDS, Scan, for_tuning, scans
 from models.training.simulation.ct import Fracture, break_rib
-from models.training.simulation.rib_sites import RibSite, sites_on_ribs
 
 FRACTURES = 12
+SITES = 240
 APART_MM = 45.0
-HIT_MM = 15.0
+THICK_MM = 5.0
+HIT = Within(15.0)
 KINDS = (
     FractureType.DISPLACED,
     FractureType.NON_DISPLACED,
@@ -35,22 +48,12 @@ KINDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One simulated fracture and the highest score within reach of it (0 where there is none)."""
-
-    kind: FractureType
-    displacement_mm: float
-    gap_mm: float
-    score: float
-
-
 def fractured(scan: Scan, seed: int) -> tuple[Volume, list[Fracture]]:
     """The scan with up to `FRACTURES` fractures, the kinds in turn."""
     rng = np.random.default_rng((5, seed))
     volume, made = scan.volume, []
-    for site in _sites_apart(scan, rng):
-        kind = KINDS[len(made) % len(KINDS)]
+    for site in far_apart(sites_of(scan, SITES, rng), APART_MM, rng):
+        kind = KINDS[(len(made) + seed) % len(KINDS)]
         volume, fracture = break_rib(volume, scan.bone, site, kind, seed=int(rng.integers(2**31)))
         made.append(fracture)
         if len(made) == FRACTURES:
@@ -58,91 +61,93 @@ def fractured(scan: Scan, seed: int) -> tuple[Volume, list[Fracture]]:
     return volume, made
 
 
-def answers(found: tuple[Detection, ...], made: list[Fracture]) -> Iterator[Answer]:
-    """Match detections with what was made."""
-    for fracture in made:
-        near = [
-            each.score
-            for each in found
-            if isinstance(each.region, VolumeRegion)
-            and min(
-                float(np.linalg.norm(np.subtract(each.region.centre_lps_mm, centre)))
-                for centre in fracture.centres_lps_mm
-            )
-            <= HIT_MM
-        ]
-        yield Answer(fracture.type, fracture.displacement_mm, fracture.gap_mm, max(near, default=0))
+def thickened(volume: Volume) -> Volume:
+    """Slices averaged to about `THICK_MM`; the volume itself where they are as thick already."""
+    together = round(THICK_MM / volume.spacing_mm[0])
+    if together <= 1:
+        return volume
+    whole = volume.voxels.shape[0] // together * together
+    grouped = volume.voxels[:whole].reshape(-1, together, *volume.voxels.shape[1:])
+    voxels = np.rint(grouped.mean(axis=1, dtype=np.float32)).astype(np.int16)
+    origin = volume.to_lps(np.array(((together - 1) / 2, 0.0, 0.0)))
+    return replace(
+        volume, voxels=voxels, origin_lps_mm=origin, axes=volume.axes * np.array((together, 1, 1))
+    )
 
 
-def measure(scan: Scan, network: Network, reads: int) -> dict[str, object]:
-    """Figures of one scan: scores on it intact, and of each kind of fracture."""
-    intact = sorted(round(each.score, 3) for each in detections(scan.volume, network))[::-1]
-    given: list[Answer] = []
-    for seed in range(reads):
-        volume, made = fractured(scan, seed)
-        given += answers(detections(volume, network), made)
-    points: dict[str, object] = {}
-    for name, threshold in _thresholds().items():
-        points[name] = {
-            "threshold": threshold,
-            "false_positives": sum(score >= threshold for score in intact),
-            **{
-                str(kind): [
-                    sum(each.score >= threshold for each in given if each.kind is kind),
-                    sum(each.kind is kind for each in given),
-                ]
-                for kind in KINDS
-            },
-        }
-    return {"patient": scan.patient, "intact_scores": intact[:12], "points": points}
+def lesion(fracture: Fracture) -> Lesion:
+    """What figures are stratified by."""
+    attributes = {
+        "bone": "rib",
+        "type": fracture.type.value,
+        "displacement": _displacement(fracture.displacement_mm),
+    }
+    if fracture.site.side is not Side.UNDETERMINED:
+        attributes["side"] = fracture.site.side.value
+    return Lesion(fracture.centres_lps_mm, attributes)
 
 
-def _thresholds() -> dict[str, float]:
-    point = description()["operating_point"]
-    if not isinstance(point, dict):
-        raise TypeError("pack.yaml has no operating point")
-    return {name: float(value) for name, value in point.items()}
-
-
-def _sites_apart(scan: Scan, rng: np.random.Generator) -> Iterator[RibSite]:
-    axis = scan.volume.to_lps(np.argwhere(scan.bone)[::50].astype(np.float64)).mean(axis=0)
-    candidates = [
-        site
-        for rib in scan.ribs
-        for site in sites_on_ribs(
-            scan.volume,
-            rib.mask,
-            axis_x_mm=float(axis[0]),
-            axis_y_mm=float(axis[1]),
-            count=max(4, 60 // len(scan.ribs)),
-            rng=rng,
-            side=rib.side,
-            rib_number=rib.number,
-        )
-    ]
-    chosen: list[RibSite] = []
-    for number in rng.permutation(len(candidates)):
-        site = candidates[number]
-        apart = (
-            np.linalg.norm(np.subtract(site.centre_lps_mm, each.centre_lps_mm)) for each in chosen
-        )
-        if all(distance >= APART_MM for distance in apart):
-            chosen.append(site)
-            yield site
+def readings(scan: Scan, reads: int) -> Iterator[tuple[str, Volume, list[Fracture]]]:
+    """The scan intact, then `reads` times fractured; each as it is and in thick slices."""
+    cases: Iterator[tuple[str, Volume, list[Fracture]]] = (
+        (f"fractured {seed}", *fractured(scan, seed)) for seed in range(reads)
+    )
+    for name, volume, made in [("intact", scan.volume, []), *cases]:
+        yield name, volume, made
+        thick = thickened(volume)
+        if thick is not volume:
+            yield f"{name}, thick", thick, made
 
 
 def main() -> None:
-    """Read the arguments and print one JSON object for each scan."""
+    """Read the arguments, read the scans, and print the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("network", type=Path)
-    parser.add_argument("--runtime", default="openvino", choices=("openvino", "onnxruntime"))
-    parser.add_argument("--reads", type=int, default=6)
-    parser.add_argument("--training-patients", action="store_true", help="those instead")
+    parser.add_argument("--pack", type=Path, default=FOLDER, help="whose pack.yaml is used")
+    parser.add_argument("--fold", choices=sorted(FOLDS), default="a")
+    parser.add_argument("--tuning", action="store_true", help="training patients' ribs kept apart")
+    parser.add_argument("--runtime", default="openvino", choices=sorted(RUNTIMES))
+    parser.add_argument("--reads", type=int, default=4)
     given = parser.parse_args()
-    network = load(given.network, given.runtime)
-    for scan in scans(given.data, TRAINING if given.training_patients else EVALUATION):
-        print(json.dumps(measure(scan, network, given.reads)), flush=True)
+    network, fold = load(given.network, given.runtime), FOLDS[given.fold]
+    exams: list[Scored] = []
+    for scan in scans(given.data, fold.training if given.tuning else fold.evaluation):
+        chosen = for_tuning(scan) if given.tuning else scan
+        for name, volume, made in readings(chosen, given.reads if chosen.ribs else 0):
+            marks = detections(volume, network, given.pack)
+            exam = Exam(scan.patient, name, tuple(map(lesion, made)), marks)
+            exams.append(score(exam, HIT))
+            told = {"patient": scan.patient, "reading": name, "slices_mm": volume.spacing_mm[0]}
+            told["wrong"] = [round(m.mark.score, 3) for m in exams[-1].marks if not m.hits][:8]
+            print(json.dumps(told), flush=True)
+    for name, part in {"all": exams, **by_lesion(exams, "type")}.items():
+        print(json.dumps(_figures(name, part)))
+    intact = [exam for exam in exams if not exam.is_positive]
+    limits = {f"{each:g}": threshold_for_false_positives(each, intact) for each in (1.0, 0.1)}
+    print(json.dumps({"scores for so many false positives per intact scan": limits}))
+
+
+def _figures(name: str, exams: Sequence[Scored]) -> dict[str, object]:
+    curve = froc(exams)
+    return {
+        "fractures": name,
+        "n": sum(len(exam.lesions) for exam in exams),
+        "mean": round(curve.mean, 3),
+        **{f"at {count:g} FP": round(found, 3) for count, found in curve.sensitivities.items()},
+        "scores": [
+            round(float(each), 3)
+            for each in np.quantile(
+                [max(lesion.score, 0.0) for exam in exams for lesion in exam.lesions] or [0.0],
+                (0.1, 0.25, 0.5, 0.75),
+            )
+        ],
+    }
+
+
+def _displacement(mm: float) -> str:
+    steps = ((1.0, "below 1 mm"), (3.0, "1-3 mm"), (5.0, "3-5 mm"))
+    return next((name for top, name in steps if mm < top), "5 mm and more")
 
 
 if __name__ == "__main__":

