@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from appliance.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 _DIGITS: Final = "0123456789abcdef"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -66,10 +67,83 @@ def write_durably(path: Path, content: bytes, *, mode: int = 0o600) -> None:
         raise storage_error(error) from error
 
 
+def write_tree(folder: Path, files: Mapping[str, bytes], *, mode: int, folder_mode: int) -> None:
+    """Make a folder with these files by their paths below it: the bytes durable, then the names.
+
+    Amid it, or after a power cut, some are missing: build it beside, then rename it.
+    """
+    try:
+        folders = {(folder / path).parent for path in files} | {folder}
+        for place in sorted(folders):
+            place.mkdir(mode=folder_mode, parents=True, exist_ok=True)
+        for path, content in files.items():
+            with (folder / path).open("xb", buffering=0) as file:
+                os.fchmod(file.fileno(), mode)
+                written = 0
+                while written < len(content):
+                    written += file.write(memoryview(content)[written:])
+                os.fsync(file.fileno())
+        for place in sorted(folders, reverse=True):
+            fsync_folder(place)
+        fsync_folder(folder.parent)
+    except OSError as error:
+        raise storage_error(error) from error
+
+
+def remove_tree(place: Path) -> None:
+    """Take away a folder with all that is in it, or a file or link; no error when it is gone."""
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place)
+    else:
+        place.unlink(missing_ok=True)
+    if place.parent.is_dir():
+        fsync_folder(place.parent)
+
+
 def free_bytes(folder: Path) -> int:
     """What an unprivileged process may still write there."""
     room = os.statvfs(folder)
     return room.f_bavail * room.f_frsize
+
+
+def total_bytes(folder: Path) -> int:
+    """What unprivileged processes may use of that disk in all, as `df` reckons."""
+    room = os.statvfs(folder)
+    return (room.f_blocks - room.f_bfree + room.f_bavail) * room.f_frsize
+
+
+class Reserve:
+    """A file that only takes room, so that there is some to give back when the disk is full.
+
+    What then may be written are ledgers and messages: the folder is that of the unit that tells
+    people. Looked after often (`look`), since it costs one system call.
+
+    bytes: what is reserved. Below a quarter of that free, it is given back; it is taken anew only
+    when four times as much is free, so that it never brings about what it is against.
+    """
+
+    def __init__(self, path: Path, size: int) -> None:
+        self._path = path
+        self._bytes = size
+
+    def look(self) -> None:
+        """Give the room back, or take it anew, as the disk is. Never fails."""
+        with suppress(OSError):
+            free = free_bytes(self._path.parent)
+            if free < self._bytes // 4:
+                self._path.unlink(missing_ok=True)
+            elif free >= 4 * self._bytes and not self._path.exists():
+                self._take()
+
+    def _take(self) -> None:
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, self._bytes)
+        except OSError:
+            self._path.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
 
 
 class PendingBlob:
@@ -156,9 +230,18 @@ class BlobStore:
 
     def delete(self, name: str) -> None:
         """Take a blob out of the store; no error when it is gone already."""
-        place = self._place(name)
-        place.unlink(missing_ok=True)
-        fsync_folder(place.parent)
+        self.delete_all((name,))
+
+    def delete_all(self, names: Iterable[str]) -> None:
+        """Take blobs out of the store; no error for those that are gone already."""
+        places = [self._place(name) for name in names]
+        try:
+            for place in places:
+                place.unlink(missing_ok=True)
+            for folder in {place.parent for place in places}:
+                fsync_folder(folder)
+        except OSError as error:
+            raise storage_error(error) from error
 
     def names(self) -> Iterator[str]:
         """All committed blobs."""
