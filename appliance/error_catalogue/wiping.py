@@ -22,6 +22,11 @@ WIPING: Final = {
         "A wipe of this machine has begun and not ended; there is no way back.",
         "Run `osteon wipe --resume`, or start the machine again: it goes on by itself.",
     ),
+    "wipe-certificate-homeless": Explanation(
+        "All patient data are destroyed, but nothing could take the certificate: the disk is full "
+        "or broken, and so is every destination. The device's identity was kept to sign it.",
+        "Make room on the disk, then run `osteon wipe --resume`.",
+    ),
     "wipe-certificate-invalid": Explanation(
         "It is no certificate that this version knows, or not of the device that was asked for.",
         "Compare the device id with the one on the hand-over sheet, and use the version of the "

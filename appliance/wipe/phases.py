@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from appliance.clock import Clock
-from appliance.errors import OsteonError
+from appliance.errors import OsteonError, WipeError
 from appliance.signing import DeviceSigner
 from appliance.wipe import luks
 from appliance.wipe.certificate import Status, issue, statement, tool_of
@@ -76,7 +76,7 @@ def _state(work: Work) -> Iterator[Evidence | Mark]:
     document = Document(
         f"osteon-wipe-{work.intent.wipe_id}-statement.json", statement(work.intent, signer)
     )
-    work.journal.keep(document.name, document.content)
+    yield _kept(work, document)
     yield _signed("statement of intent", signer)
     yield from hand_out((document,), work.tools.takers, _STATEMENT_SECONDS)
 
@@ -128,14 +128,18 @@ def _certify(work: Work) -> Iterator[Evidence | Mark]:
     if signer is None and (journal.folder / f"{name}.json").exists():
         return  # one was signed before the identity went: it stays
     documents = [Document(f"{name}.json", made.envelope)]
-    journal.keep(documents[0].name, made.envelope)
+    kept = _kept(work, documents[0])
+    yield kept
     try:
         documents.append(Document(f"{name}.pdf", render_certificate(made)))
-        journal.keep(documents[1].name, documents[1].content)
+        yield _kept(work, documents[1])
     except OsteonError as error:
         yield _evidence("certificate as PDF", str(error))
     yield _signed("certificate", signer)
-    yield from hand_out(tuple(documents), tools.takers, _CERTIFICATE_SECONDS)
+    handed = hand_out(tuple(documents), tools.takers, _CERTIFICATE_SECONDS)
+    yield from handed
+    if not any(one.result is Result.DONE for one in (kept, *handed)):
+        raise WipeError("wipe-certificate-homeless", kept.detail)
 
 
 def _remove_identity(work: Work) -> Iterator[Evidence | Mark]:
@@ -171,7 +175,11 @@ _AGAIN_AT_EACH_START: Final = frozenset({Phase.STOP})
 def go_through(journal: Journal, intent: Intent, tools: Tools) -> Status:
     """Do every phase that was not recorded yet; the wipe's status at its end.
 
-    Whatever goes wrong in a phase is evidence: nothing stops a wipe that has begun.
+    Whatever goes wrong in a phase is evidence: nothing stops a wipe that has begun, but for one.
+
+    Raises:
+        WipeError: `wipe-certificate-homeless`, nobody and nothing took the certificate. The data
+            are gone; the identity is kept for the next try.
     """
     work = Work(intent, journal, tools)
     ended = {record.phase for record in journal.records()}
@@ -197,6 +205,8 @@ def _do(work: Work, phase: Phase, act: Act) -> Record:
                 marks.append(found)
             else:
                 evidence.append(found)
+    except WipeError:
+        raise
     except (OSError, OsteonError) as error:
         words = (error.strerror if isinstance(error, OSError) else None) or str(error)
         evidence.append(Evidence(phase, Result.FAILED, words))
@@ -214,6 +224,14 @@ def _destroy_files(files: tuple[KeyFile, ...]) -> Iterator[Evidence]:
             yield _evidence(f"destroy {file.what}", str(error.strerror))
         else:
             yield _evidence(f"destroy {file.what}")
+
+
+def _kept(work: Work, document: Document) -> Evidence:
+    try:
+        work.journal.keep(document.name, document.content)
+    except OsteonError as error:
+        return _evidence(f"keep {document.name}", str(error))
+    return _evidence(f"keep {document.name}")
 
 
 def _removed(what: str, folder: str, removal: Removal) -> Evidence:
