@@ -76,7 +76,7 @@ def window(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     background does not decide how bright bone is.
     """
     span = float(pixels.max()) - float(pixels.min())
-    if not span > _FLATTEST:  # also true for not-a-number
+    if not _FLATTEST < span < np.inf:  # also true for not-a-number
         raise AnalysisError("film-blank")
     mean = ndimage.uniform_filter(pixels, 5)
     spread = ndimage.uniform_filter(np.square(pixels), 5) - np.square(mean)

@@ -203,6 +203,12 @@ def _plots(of: Section, exams: Sequence[Scored], folder: Path, slug: str) -> Ite
     errors = {name: calibration_error(bins) for name, bins in bars.items()}
     yield f"![FROC]({slug}-froc.png)\n"
     yield f"![Reliability]({slug}-reliability.png)\n"
+    scores = [score for score, _ in mark_outcomes(exams)]
+    if scores:
+        yield (
+            f"Scores between {min(scores):.2f} and {max(scores):.2f} occurred; what a score outside of "
+            "them means was not measured.\n"
+        )
     yield (
         f"Expected calibration error: marks {errors['marks']:.2f}, exams {errors['exams']:.2f} "
         "(0: scores are probabilities on these data, with their share of fractures).\n"
