@@ -10,27 +10,27 @@ Formats and key handling are Tink's (https://developers.google.com/tink); none i
 
 from __future__ import annotations
 
-import base64
 import io
-import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 import tink
-from tink import aead, prf, secret_key_access, streaming_aead
+from tink import aead, prf, streaming_aead
 
 from appliance.domain import CaseCode, InstanceKey, SeriesKey, StudyKey
 from appliance.errors import StorageError
+from appliance.keyring import KeyRing
 from appliance.storage import storage_error, write_durably
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from _typeshed import ReadableBuffer as Buffer
 
-aead.register()
-prf.register()
 streaming_aead.register()
 
+_TEMPLATE: Final = streaming_aead.streaming_aead_key_templates.AES256_GCM_HKDF_1MB
 _KEY_BYTES: Final = 16
 _CASE_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O or U, so that a code survives being read over the telephone."""
@@ -161,43 +161,56 @@ class _Opened(io.RawIOBase):
 
 
 class MasterKey:
-    """The box's one key: wraps the studies' keysets and makes keyed HMACs of UIDs."""
+    """The box's one key: wraps the studies' keysets and makes keyed HMACs of UIDs.
 
-    def __init__(self, wrapping: tink.KeysetHandle, indexing: tink.KeysetHandle) -> None:
-        self._aead = wrapping.primitive(aead.Aead)
-        self._prf = indexing.primitive(prf.PrfSet).primary()
+    renewed: gives the present ring where the key may have been rotated since. It is asked when a
+    keyset does not open, and by `renew`. Safe to use from any thread.
+    """
+
+    def __init__(self, ring: KeyRing, renewed: Callable[[KeyRing], KeyRing] | None = None) -> None:
+        self._renewed = renewed
+        self._prf = ring.indexing_handle().primitive(prf.PrfSet).primary()
+        self._wrapping = _Wrapping(ring)
 
     @classmethod
     def create(cls, path: Path) -> None:
         """Make a new key file, readable by its owner only. Never overwrites one."""
         if path.exists():
             raise StorageError("master-key-exists")
-        token = secret_key_access.TOKEN
-        keysets = {
-            "wrapping": tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM),
-            "indexing": tink.new_keyset_handle(prf.prf_key_templates.HMAC_SHA256),
-        }
-        content = {
-            name: base64.b64encode(tink.proto_keyset_format.serialize(handle, token)).decode()
-            for name, handle in keysets.items()
-        }
-        write_durably(path, json.dumps(content).encode(), mode=0o400)
+        write_durably(path, KeyRing.create().serialize(), mode=0o400)
 
     @classmethod
-    def load(cls, path: Path) -> MasterKey:
-        """Read a key file or a systemd credential; StorageError when missing or not one."""
-        try:
-            content = json.loads(path.read_bytes())
-            token = secret_key_access.TOKEN
-            wrapping, indexing = (
-                tink.proto_keyset_format.parse(base64.b64decode(content[name]), token)
-                for name in ("wrapping", "indexing")
-            )
-            return cls(wrapping, indexing)
-        except OSError as error:
-            raise StorageError("master-key-missing") from error
-        except (ValueError, KeyError, TypeError, tink.TinkError) as error:
-            raise StorageError("master-key-invalid") from error
+    def load(cls, path: Path, hand_over: Path | None = None) -> MasterKey:
+        """Read a key file or a systemd credential; StorageError when missing or not one.
+
+        hand_over: for a credential, which stays as it was when the unit started, the folder by
+        which a rotated key reaches a running unit. A key file is read anew instead.
+        """
+        ring = _read(path)
+        if hand_over is not None:
+            return cls(ring.taken_over(hand_over), lambda known: known.taken_over(hand_over))
+        return cls(ring, lambda _: _read(path))
+
+    @property
+    def wrapping_key(self) -> int:
+        """The number of the key that wraps."""
+        return self._wrapping.ring.primary
+
+    @property
+    def former_keys(self) -> tuple[int, ...]:
+        """The numbers of the keys that only unwrap any more, while a rotation is under way."""
+        return self._wrapping.ring.former
+
+    def renew(self) -> None:
+        """Go on with the present ring. One that cannot be read changes nothing."""
+        if self._renewed is None:
+            return
+        known = self._wrapping.ring
+        with suppress(StorageError):
+            found = self._renewed(known)
+            # Another indexing keyset would be another box's key.
+            if found != known and found.indexing == known.indexing:
+                self._wrapping = _Wrapping(found)
 
     def _keyed(self, kind: str, uid: str, size: int = _KEY_BYTES) -> bytes:
         return cast("bytes", self._prf.compute(f"{kind}:{uid}".encode(), size))
@@ -224,24 +237,56 @@ class MasterKey:
         letters = "".join(_CASE_ALPHABET[(number >> 5 * place) & 31] for place in range(7))
         return CaseCode(f"{letters[:3]}-{letters[3:]}")
 
-    def result_seed(self, study: StudyKey, revision: int) -> bytes:
-        """What the UIDs of a revision's result objects derive from: making them again is safe."""
-        return self._keyed("results", f"{study}/{revision}", 32)
+    def result_seed(self, study: StudyKey, through: int) -> bytes:
+        """What the UIDs of a revision's result objects derive from: making them again is safe.
+
+        through: the revision's last instance. Unlike the revision's own number it never comes
+        again, not even for a study that is sent once more after its expiry.
+        """
+        return self._keyed("results", f"{study}/{through}", 32)
 
     def new_keyset(self, study: StudyKey) -> bytes:
         """A new keyset for a study, wrapped: the only form in which it is ever stored."""
-        handle = tink.new_keyset_handle(
-            streaming_aead.streaming_aead_key_templates.AES256_GCM_HKDF_1MB
-        )
-        return cast(
-            "bytes",
-            tink.proto_keyset_format.serialize_encrypted(handle, self._aead, study.encode()),
-        )
+        return self._wrapping.wrap(study, tink.new_keyset_handle(_TEMPLATE))
+
+    def wrap_anew(self, study: StudyKey, wrapped: bytes) -> bytes:
+        """The same keyset, wrapped by the present key. Raises StorageError("seal-broken")."""
+        return self._wrapping.wrap(study, self._unwrapped(study, wrapped))
 
     def open_keyset(self, study: StudyKey, wrapped: bytes) -> StudySeal:
         """Unwrap a study's keyset; StorageError("seal-broken") when it is not this box's."""
+        return StudySeal(self._unwrapped(study, wrapped), study)
+
+    def _unwrapped(self, study: StudyKey, wrapped: bytes) -> tink.KeysetHandle:
         try:
-            handle = tink.proto_keyset_format.parse_encrypted(wrapped, self._aead, study.encode())
+            return self._wrapping.unwrap(study, wrapped)
+        except tink.TinkError:
+            self.renew()
+        try:
+            return self._wrapping.unwrap(study, wrapped)
         except tink.TinkError as error:
             raise StorageError("seal-broken") from error
-        return StudySeal(handle, study)
+
+
+class _Wrapping:
+    """A ring's wrapping keyset, ready for use."""
+
+    def __init__(self, ring: KeyRing) -> None:
+        self.ring = ring
+        self._aead = ring.wrapping_handle().primitive(aead.Aead)
+
+    def wrap(self, study: StudyKey, handle: tink.KeysetHandle) -> bytes:
+        wrapped: bytes = tink.proto_keyset_format.serialize_encrypted(
+            handle, self._aead, study.encode()
+        )
+        return wrapped
+
+    def unwrap(self, study: StudyKey, wrapped: bytes) -> tink.KeysetHandle:
+        return tink.proto_keyset_format.parse_encrypted(wrapped, self._aead, study.encode())
+
+
+def _read(path: Path) -> KeyRing:
+    try:
+        return KeyRing.parse(path.read_bytes())
+    except OSError as error:
+        raise StorageError("master-key-missing") from error

@@ -11,7 +11,7 @@ from appliance.checks.probe import Probe, Surroundings
 from appliance.checks.result import CheckResult, ok, warning
 from appliance.daemon.state import master_key
 from appliance.errors import Notice, StorageError
-from appliance.provision.handover import MASTER_KEY_CREDENTIAL
+from appliance.provision.key_home import MASTER_KEY_CREDENTIAL
 
 _LARGEST_ERROR_S: Final = 2.0
 _MIB: Final = 1 << 20

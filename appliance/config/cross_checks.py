@@ -12,6 +12,7 @@ from typing import Final
 from appliance.config.document import Document, Plain
 from appliance.config.faults import KeyPath
 from appliance.config.receiving import Dicom, ListenerLimits
+from appliance.config.retention import Retention
 from appliance.config.schema import Completeness
 from appliance.phantom import CALLING_AE_TITLE
 
@@ -37,6 +38,8 @@ def cross_check(document: Document) -> None:
         _listeners,
         _mail,
         _waiting,
+        _watermarks,
+        _updates,
         _packs,
         _urgency,
     ):
@@ -117,6 +120,24 @@ def _waiting(content: Plain) -> _Found:
     if quiet > longest:
         path = ("completeness", "quiet_seconds")
         yield path, "longer than the longest wait", f"write at most {longest:g}"
+
+
+def _watermarks(content: Plain) -> _Found:
+    high, low = (
+        _number(content, f"retention.disk_{name}_percent", default)
+        for name, default in (
+            ("high", Retention.model_fields["disk_high_percent"].default),
+            ("low", Retention.model_fields["disk_low_percent"].default),
+        )
+    )
+    if low >= high:
+        path = ("retention", "disk_low_percent")
+        yield path, "not below the high watermark", f"write less than {high:g}"
+
+
+def _updates(content: Plain) -> _Found:
+    if list(_select(content, "update.url")) and list(_select(content, "update.usb")):
+        yield ("update", "usb"), "two sources of updates", "name `url` or `usb`, not both"
 
 
 def _packs(content: Plain) -> _Found:

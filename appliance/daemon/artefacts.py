@@ -12,7 +12,7 @@ import appliance
 from appliance.alerts.catalogue import load
 from appliance.alerts.page import PageContent, render_page
 from appliance.daemon.analyser import Task
-from appliance.daemon.models import Model
+from appliance.daemon.loading import Model
 from appliance.daemon.workbench import Bench, Workbench
 from appliance.domain import (
     AlertSummary,
@@ -88,7 +88,7 @@ class Artefacts:
             ),
             device=Device("Osteon", "Osteon", appliance.__version__),
             decided_at=decided_at,
-            uid_seed=self._master.result_seed(study.key, study.revision),
+            uid_seed=self._master.result_seed(study.key, task.revision.through),
             language=self._language,
         )
         return Drawing(request, header.patient, draw_pictures(request))

@@ -14,7 +14,7 @@ from typing import Final
 from appliance.clock import Clock
 from appliance.daemon.analyser import Step, Task
 from appliance.daemon.workbench import Bench, Workbench
-from appliance.domain import Evidence, Study, StudyKey
+from appliance.domain import Evidence, Reason, Study, StudyKey
 from appliance.ledger.intake import AssociationRecord, IntakeLedger
 from appliance.ledger.work import Field, Revision
 from appliance.phantom import is_phantom
@@ -124,7 +124,7 @@ class Collecting:
             revision=task.revision.revision,
             series=series,
             evidence=evidence,
-            unreadable=bench.unreadable(),
+            unreadable=(*bench.unreadable(), *self._set_aside(task)),
             left_out=left_out,
         )
         fields: dict[str, Field] = {
@@ -135,6 +135,11 @@ class Collecting:
             "left_out": len(left_out),
         }
         return Step(study, fields)
+
+    def _set_aside(self, task: Task) -> tuple[tuple[int, Reason], ...]:
+        """Images that could not be opened before and were not sent again."""
+        quarantined = self._intake.quarantined(task.revision.study)
+        return tuple((number, Reason("seal-broken")) for number in quarantined)
 
 
 def _ending(record: AssociationRecord) -> Ending:

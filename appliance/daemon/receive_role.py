@@ -16,11 +16,12 @@ from appliance.clock import Clock
 from appliance.config.receiving import ListenerTls
 from appliance.config.schema import Site
 from appliance.config.socket_units import PLAIN, TLS
+from appliance.daemon.keeping import Keeper
 from appliance.daemon.notify import Notifier
 from appliance.daemon.site_file import SiteFile
 from appliance.daemon.sockets import listening_sockets
 from appliance.daemon.starts import note_start
-from appliance.daemon.state import master_key, state_folder
+from appliance.daemon.state import master_key, reserve_in, state_folder
 from appliance.errors import ConfigError
 from appliance.ledger.intake import IntakeLedger
 from appliance.loops import Loops
@@ -47,6 +48,7 @@ def receive(site_file: SiteFile, stop: threading.Event, clock: Clock) -> None:
             endpoints.append(Endpoint(sockets[TLS], tls_context(site.dicom.tls)))
         # Before the ledger, whose readers take the store as being there.
         make_folder(state.receive)
+        reserve_in(state.receive).look()
         note_start(state.receive, clock)
         store = BlobStore(state.spool)
         ledger = IntakeLedger(state.intake)
@@ -64,8 +66,18 @@ def receive(site_file: SiteFile, stop: threading.Event, clock: Clock) -> None:
         receiver.start()
         stack.callback(receiver.stop)
 
+        keeper = Keeper(
+            state,
+            site,
+            upkeep=receiver.upkeep,
+            loop=loops.add("keeper"),
+            clock=clock,
+        )
+        stack.enter_context(keeper.beside())
+
         def adopt(renewed: Site) -> None:
             receiver.adopt(_with_tls_of(renewed, endpoints), settings(renewed))
+            keeper.adopt(renewed)
 
         site_file.is_up()
         for endpoint in endpoints:

@@ -13,13 +13,12 @@ from appliance.clock import Clock
 from appliance.config.schema import Site
 from appliance.config.secrets import secret_place
 from appliance.errors import StorageError
+from appliance.provision.key_home import HAND_OVER, KeyCredential, KeyFile, KeyHome
 from appliance.sealing import MasterKey
 from appliance.storage import Reserve, make_folder
 
 _CREDENTIAL: Final = "master-key"
 _LOOK_SECONDS: Final = 0.2
-_HAND_OVER: Final = Path("/run/osteon/keys")
-"""In memory: how a rotated key reaches units that run, whose credentials stay as they were."""
 _RESERVED_BYTES: Final = 64 << 20
 
 Ledger = TypeVar("Ledger")
@@ -101,7 +100,13 @@ def master_key(site: Site) -> MasterKey:
     """The box's master key; StorageError where there is none."""
     path = master_key_path(site)
     is_credential = site.master_key_file is None or path != Path(site.master_key_file)
-    return MasterKey.load(path, _HAND_OVER if is_credential else None)
+    return MasterKey.load(path, HAND_OVER if is_credential else None)
+
+
+def key_home(site: Site) -> KeyHome:
+    """Where the master key lies for who may change it: root, or the owner of the key file."""
+    named = site.master_key_file
+    return KeyCredential() if named is None else KeyFile(Path(named))
 
 
 def reserve_in(folder: Path) -> Reserve:

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Final
 from appliance.domain import AlertSummary, CaseCode, MessageKind, OutboxItem, StudyKey
 from appliance.errors import UsageError
 from appliance.ledger.codec import decode, encode
-from appliance.ledger.database import open_database, transaction
+from appliance.ledger.database import close_database, open_database, transaction
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterable
     from pathlib import Path
 
 SCHEMA: Final = (
@@ -40,6 +41,20 @@ SCHEMA: Final = (
       through INTEGER NOT NULL);
     CREATE INDEX acknowledgements_of ON acknowledgements ("case");
     CREATE TABLE steady (one INTEGER PRIMARY KEY CHECK (one = 1), seconds REAL, wall REAL);
+    """,
+    # Items come and go with their studies: what was taken up once is never taken up again, and a
+    # number that was given once never means something else.
+    """
+    CREATE TABLE numbers (one INTEGER PRIMARY KEY CHECK (one = 1), last INTEGER, first INTEGER);
+    INSERT INTO numbers SELECT 1, max(0, coalesce(max(id), 0)), min(0, coalesce(min(id), 0))
+      FROM items;
+    CREATE TABLE kept_acknowledgements (
+      id INTEGER PRIMARY KEY AUTOINCREMENT, "case" TEXT NOT NULL, "by" TEXT NOT NULL,
+      at REAL NOT NULL, through INTEGER NOT NULL);
+    INSERT INTO kept_acknowledgements SELECT id, "case", "by", at, through FROM acknowledgements;
+    DROP TABLE acknowledgements;
+    ALTER TABLE kept_acknowledgements RENAME TO acknowledgements;
+    CREATE INDEX acknowledgements_of ON acknowledgements ("case");
     """,
 )
 
@@ -138,6 +153,7 @@ class DeliveryLedger:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._database = open_database(path, SCHEMA, read_only=read_only)
+        self._read_only = read_only
         self._lock = threading.Lock()
 
     # --- changes: the deliverer -------------------------------------------------------------------
@@ -159,6 +175,9 @@ class DeliveryLedger:
                     progress.stage_since,
                     None if notice is None else encode(notice),
                 ),
+            )
+            database.execute(
+                "UPDATE numbers SET last = max(last, ?1), first = min(first, ?1)", (progress.id,)
             )
             _keep_time(database, moment)
 
@@ -199,6 +218,23 @@ class DeliveryLedger:
                 (ending, moment.wall, item),
             )
             _keep_time(database, moment)
+
+    def ended(self) -> frozenset[int]:
+        """The numbers of all items of the outbox that have ended."""
+        rows = self._database.execute(
+            "SELECT id FROM items WHERE id > 0 AND ending IS NOT NULL"
+        )
+        return frozenset(row["id"] for row in rows)
+
+    def forget(self, items: Iterable[int]) -> None:
+        """Take ended items out, and the acknowledgements that reach no further than they did."""
+        with self._lock, transaction(self._database) as database:
+            for item in items:
+                database.execute("DELETE FROM deliveries WHERE item = ?", (item,))
+                database.execute("DELETE FROM items WHERE id = ?", (item,))
+            database.execute(
+                "DELETE FROM acknowledgements WHERE through NOT IN (SELECT id FROM items)"
+            )
 
     # --- changes: anybody on the box --------------------------------------------------------------
 
@@ -242,13 +278,13 @@ class DeliveryLedger:
 
     def last_outbox(self) -> int:
         """The highest outbox number that was taken up; 0 when none was."""
-        (last,) = self._database.execute("SELECT coalesce(max(id), 0) FROM items").fetchone()
-        return max(0, int(last))
+        (last,) = self._database.execute("SELECT last FROM numbers").fetchone()
+        return int(last)
 
     def first_notice(self) -> int:
         """The lowest number given to a notice of the box's own; 0 when there is none."""
-        (first,) = self._database.execute("SELECT coalesce(min(id), 0) FROM items").fetchone()
-        return min(0, int(first))
+        (first,) = self._database.execute("SELECT first FROM numbers").fetchone()
+        return int(first)
 
     def notice(self, item: int) -> OutboxItem | None:
         """One of the box's own messages, in the form in which all others come."""
@@ -293,7 +329,7 @@ class DeliveryLedger:
 
     def close(self) -> None:
         """Close the database."""
-        self._database.close()
+        close_database(self._database, read_only=self._read_only)
 
     def _items(self, where: str, *values: object) -> tuple[Progress, ...]:
         rows = self._database.execute(f"SELECT * FROM items {where}", values).fetchall()  # noqa: S608 - only the literals above

@@ -41,9 +41,9 @@ class Figures:
     """Reads all three ledgers; they must be there. One thread at a time."""
 
     def __init__(self, intake: Path, work: Path, delivery: Path) -> None:
-        self._intake = open_database(intake, (), read_only=True)
-        self._work = open_database(work, (), read_only=True)
-        self._delivery = open_database(delivery, (), read_only=True)
+        self._intake = open_database(intake, None, read_only=True)
+        self._work = open_database(work, None, read_only=True)
+        self._delivery = open_database(delivery, None, read_only=True)
 
     def close(self) -> None:
         """Close the databases."""
@@ -74,8 +74,7 @@ class Figures:
         since: looks at images from this wall second on.
         """
         rows = self._intake.execute(
-            "SELECT study_key, max(id) AS newest, max(received_at) AS at FROM instances"
-            " WHERE received_at >= ? GROUP BY study_key",
+            "SELECT study_key, newest, received_at AS at FROM studies WHERE received_at >= ?",
             (since,),
         )
         return {

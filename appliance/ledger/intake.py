@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 from appliance.domain import InstanceKey, SeriesKey, SpooledInstance, StudyKey
 from appliance.errors import StorageError
-from appliance.ledger.database import ledger_error, open_database, transaction
+from appliance.ledger.database import (
+    close_database,
+    ledger_error,
+    open_database,
+    transaction,
+)
+from appliance.ledger.lives import Lives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +64,32 @@ _SCHEMA: Final = (
         PRIMARY KEY (study_key, association)
     ) WITHOUT ROWID;
     """,
+    # What is known of a study as a whole, so that nobody has to read its instances for it; and what
+    # it takes to let a study go (see `lives.py`).
+    """
+    ALTER TABLE studies ADD COLUMN life TEXT NOT NULL DEFAULT '';
+    ALTER TABLE studies ADD COLUMN wrapped_by INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE studies ADD COLUMN first INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE studies ADD COLUMN newest INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE studies ADD COLUMN images INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE studies ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE studies ADD COLUMN received_at REAL NOT NULL DEFAULT 0;
+    ALTER TABLE studies ADD COLUMN settled_s REAL;
+    UPDATE studies SET life = lower(hex(randomblob(8)));
+    UPDATE studies SET first = one.first, newest = one.newest, images = one.images,
+      bytes = one.bytes, received_at = one.received_at
+      FROM (SELECT study_key AS study, min(id) AS first, max(id) AS newest, count(*) AS images,
+            sum(size) AS bytes, max(received_at) AS received_at FROM instances GROUP BY 1) AS one
+      WHERE study_key = one.study;
+    CREATE INDEX studies_newest ON studies (newest);
+    CREATE INDEX instances_of_association ON instances (association);
+    CREATE INDEX visits_of_association ON visits (association);
+    ALTER TABLE instances ADD COLUMN quarantined INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE doomed (blob TEXT PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE lived_time (one INTEGER PRIMARY KEY CHECK (one = 1), seconds REAL NOT NULL,
+      monotonic REAL NOT NULL, wall REAL NOT NULL);
+    CREATE TABLE wrapping (key INTEGER PRIMARY KEY, retired INTEGER NOT NULL);
+    """,
 )
 
 
@@ -72,12 +104,24 @@ class Filing(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class StoredKeyset:
+    """A study's keyset as the ledger has it. A study that comes back after its expiry lives anew.
+
+    life: names this keyset, whatever wraps it. wrapped_by: the wrapping key's number.
+    """
+
+    life: str
+    wrapped: bytes
+    wrapped_by: int
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """One received instance whose bytes are durable, as it is offered to the ledger."""
 
     blob: str
     study: StudyKey
-    wrapped_keyset: bytes
+    keyset: StoredKeyset
     series: SeriesKey
     instance: InstanceKey
     digest: str
@@ -108,10 +152,12 @@ class IntakeLedger:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._database = open_database(path, _SCHEMA, read_only=read_only)
+        self._read_only = read_only
+        self.lives = Lives(self._execute)
 
     def close(self) -> None:
         """Give the database back."""
-        self._database.close()
+        close_database(self._database, read_only=self._read_only)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -164,15 +210,22 @@ class IntakeLedger:
         """File one instance. Sending the same bytes again adds no second row.
 
         Raises:
-            StorageError: `keyset-changed`: it was sealed with a keyset that is not the study's.
+            StorageError: `keyset-changed`: it was sealed with a keyset that is not the study's, or
+                that is wrapped by a key which was retired meanwhile.
         """
+        if self.lives.is_retired(arrival.keyset.wrapped_by):
+            raise StorageError("keyset-changed")
         self._execute(
-            "INSERT INTO studies VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO studies (study_key, life, wrapped_keyset, wrapped_by, created_at)"
+            " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             arrival.study,
-            arrival.wrapped_keyset,
+            arrival.keyset.life,
+            arrival.keyset.wrapped,
+            arrival.keyset.wrapped_by,
             arrival.received_at,
         )
-        if self.wrapped_keyset(arrival.study) != arrival.wrapped_keyset:
+        known = self.keyset(arrival.study)
+        if known is None or known.life != arrival.keyset.life:
             raise StorageError("keyset-changed")
         self._execute(
             "INSERT INTO visits VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -183,6 +236,7 @@ class IntakeLedger:
             "SELECT digest FROM instances WHERE instance_key = ?", arrival.instance
         ).fetchall()
         if any(row["digest"] == arrival.digest for row in digests):
+            self.lives.unsettle(arrival.study)
             return Filing.IDENTICAL
         self._execute(
             "INSERT INTO instances (blob, study_key, series_key, instance_key, digest,"
@@ -200,29 +254,43 @@ class IntakeLedger:
             arrival.received_at,
             bool(digests),
         )
+        # A study with something new is not finished.
+        self._execute(
+            "UPDATE studies SET newest = last_insert_rowid(), images = images + 1,"
+            " first = iif(images = 0, last_insert_rowid(), first), bytes = bytes + ?,"
+            " received_at = ?, settled_s = NULL WHERE study_key = ?",
+            arrival.size,
+            arrival.received_at,
+            arrival.study,
+        )
         return Filing.CONFLICT if digests else Filing.NEW
 
     # --- the analyser's side ----------------------------------------------------------------------
 
+    def keyset(self, study: StudyKey) -> StoredKeyset | None:
+        """A study's keyset with its name; None for an unknown study."""
+        row = self._execute(
+            "SELECT life, wrapped_keyset, wrapped_by FROM studies WHERE study_key = ?", study
+        ).fetchone()
+        return None if row is None else StoredKeyset(row[0], bytes(row[1]), row[2])
+
     def wrapped_keyset(self, study: StudyKey) -> bytes | None:
         """What opens a study's blobs, wrapped by the master key; None for an unknown study."""
-        row = self._execute(
-            "SELECT wrapped_keyset FROM studies WHERE study_key = ?", study
-        ).fetchone()
-        return None if row is None else bytes(row["wrapped_keyset"])
+        found = self.keyset(study)
+        return None if found is None else found.wrapped
 
     def studies_changed_since(self, instance_id: int) -> dict[StudyKey, int]:
         """Studies that got an instance numbered above this one, with their highest number."""
         rows = self._execute(
-            "SELECT study_key, max(id) AS newest FROM instances WHERE id > ?"
-            " GROUP BY study_key ORDER BY newest",
-            instance_id,
+            "SELECT study_key, newest FROM studies WHERE newest > ? ORDER BY newest", instance_id
         )
         return {StudyKey(row["study_key"]): int(row["newest"]) for row in rows}
 
     def instances(self, study: StudyKey) -> tuple[SpooledInstance, ...]:
-        """A study's instances, in the order in which they arrived."""
-        rows = self._execute("SELECT * FROM instances WHERE study_key = ? ORDER BY id", study)
+        """A study's instances, in the order in which they arrived; none that is quarantined."""
+        rows = self._execute(
+            "SELECT * FROM instances WHERE study_key = ? AND NOT quarantined ORDER BY id", study
+        )
         return tuple(
             SpooledInstance(
                 id=row["id"],
@@ -239,6 +307,16 @@ class IntakeLedger:
             )
             for row in rows
         )
+
+    def quarantined(self, study: StudyKey) -> tuple[int, ...]:
+        """Numbers of the instances that were set aside and have not come again since."""
+        rows = self._execute(
+            "SELECT id FROM instances AS broken WHERE study_key = ? AND quarantined AND NOT EXISTS"
+            " (SELECT 1 FROM instances AS sound WHERE sound.instance_key = broken.instance_key"
+            "  AND NOT sound.quarantined) ORDER BY id",
+            study,
+        )
+        return tuple(row["id"] for row in rows)
 
     def conflicting_ids(self, study: StudyKey) -> frozenset[int]:
         """Numbers of the instances that came under the UID of an earlier one with other bytes."""
@@ -272,10 +350,8 @@ class IntakeLedger:
 
     def last_received_at(self, study: StudyKey) -> float | None:
         """When the study last got an instance that it did not have; wall time."""
-        row = self._execute(
-            "SELECT max(received_at) AS latest FROM instances WHERE study_key = ?", study
-        ).fetchone()
-        return None if row["latest"] is None else float(row["latest"])
+        row = self._execute("SELECT received_at FROM studies WHERE study_key = ?", study).fetchone()
+        return None if row is None else float(row["received_at"])
 
     def _execute(self, statement: str, *values: object) -> sqlite3.Cursor:
         try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.ledger.database import open_database, transaction
-from appliance.ledger.work import SCHEMA
+from appliance.ledger.work_schema import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

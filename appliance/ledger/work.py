@@ -23,48 +23,19 @@ from appliance.domain import (
 )
 from appliance.errors import StorageError
 from appliance.ledger.codec import decode, encode
-from appliance.ledger.database import open_database, transaction
+from appliance.ledger.database import close_database, open_database, transaction
+from appliance.ledger.work_schema import SCHEMA
 from appliance.lifecycle import TRANSITIONS, VALUES, StudyState
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from appliance.sealing import StudySeal
 
 Field = str | int | float | bool | None
-
-SCHEMA: Final = (
-    """
-    CREATE TABLE revisions (
-      study TEXT NOT NULL, revision INTEGER NOT NULL, "case" TEXT NOT NULL,
-      state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
-      through INTEGER NOT NULL, opened_at REAL NOT NULL, changed_at REAL NOT NULL,
-      outcome TEXT, reason TEXT, PRIMARY KEY (study, revision)) WITHOUT ROWID;
-    CREATE INDEX unfinished ON revisions (state) WHERE state <> 'reported';
-    CREATE INDEX cases ON revisions ("case");
-    CREATE TABLE stage_values (
-      study TEXT NOT NULL, revision INTEGER NOT NULL, state TEXT NOT NULL, sealed BLOB NOT NULL,
-      PRIMARY KEY (study, revision, state)) WITHOUT ROWID;
-    CREATE TABLE events (
-      id INTEGER PRIMARY KEY, study TEXT NOT NULL, revision INTEGER NOT NULL, at REAL NOT NULL,
-      name TEXT NOT NULL, fields TEXT NOT NULL);
-    CREATE INDEX events_of ON events (study);
-    CREATE TABLE outbox (
-      id INTEGER PRIMARY KEY, study TEXT NOT NULL, revision INTEGER NOT NULL, "case" TEXT NOT NULL,
-      kind TEXT NOT NULL, created_at REAL NOT NULL, summary BLOB, blobs TEXT NOT NULL);
-    CREATE INDEX outbox_of ON outbox (study);
-    CREATE TABLE own_objects (instance TEXT PRIMARY KEY, study TEXT NOT NULL) WITHOUT ROWID;
-    """,
-    "ALTER TABLE revisions ADD COLUMN phantom INTEGER NOT NULL DEFAULT 0",
-    """
-    CREATE TABLE models (
-      name TEXT PRIMARY KEY, version TEXT NOT NULL, digest TEXT NOT NULL, code TEXT NOT NULL,
-      detail TEXT NOT NULL, runtime TEXT NOT NULL, device TEXT NOT NULL, ran_at REAL) WITHOUT ROWID;
-    CREATE INDEX ended ON revisions (changed_at) WHERE state = 'reported';
-    """,
-)
+_OF_A_STUDY: Final = ("stage_values", "outbox", "own_objects", "events", "broken", "revisions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +92,7 @@ class WorkLedger:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._database = open_database(path, SCHEMA, read_only=read_only)
+        self._read_only = read_only
         self._lock = threading.Lock()
 
     # --- changes: the analyser only ---------------------------------------------------------------
@@ -179,6 +151,14 @@ class WorkLedger:
             ).fetchone()
         return int(attempts)
 
+    def begin_anew(self, revision: Revision) -> None:
+        """The attempts so far were not the study's: the next one is the first."""
+        with self._lock, transaction(self._database) as database:
+            database.execute(
+                "UPDATE revisions SET attempts = 0 WHERE study = ? AND revision = ?",
+                (revision.study, revision.revision),
+            )
+
     def advance(
         self,
         revision: Revision,
@@ -221,6 +201,25 @@ class WorkLedger:
         """A message for the technician that belongs to no study."""
         with self._lock, transaction(self._database) as database:
             _post(database, None, NewMessage(MessageKind.TECHNICAL, summary), now)
+
+    def note_broken(self, study: StudyKey, broken: Mapping[int, str]) -> None:
+        """Instances that cannot be opened, and why: the receiver is to set them aside."""
+        with self._lock, transaction(self._database) as database:
+            database.executemany(
+                "INSERT OR IGNORE INTO broken VALUES (?, ?, ?)",
+                [(instance, study, code) for instance, code in broken.items()],
+            )
+
+    def forget(self, studies: Iterable[StudyKey]) -> tuple[str, ...]:
+        """Take everything out that is about these studies; returns their attachments' names."""
+        blobs: list[str] = []
+        with self._lock, transaction(self._database) as database:
+            for study in studies:
+                for row in database.execute("SELECT blobs FROM outbox WHERE study = ?", (study,)):
+                    blobs += json.loads(row["blobs"])
+                for table in _OF_A_STUDY:
+                    database.execute(f"DELETE FROM {table} WHERE study = ?", (study,))  # noqa: S608 - only the literals above
+        return tuple(blobs)
 
     def note(
         self,
@@ -268,6 +267,17 @@ class WorkLedger:
         """The newest revision of a study."""
         return self._one("WHERE study = ? ORDER BY revision DESC LIMIT 1", study)
 
+    def studies(self) -> frozenset[StudyKey]:
+        """Every study that something is known about."""
+        rows = self._database.execute(
+            "SELECT study FROM revisions UNION SELECT study FROM own_objects"
+        )
+        return frozenset(StudyKey(row[0]) for row in rows)
+
+    def broken(self) -> tuple[int, ...]:
+        """The numbers of the instances that could not be opened."""
+        return tuple(row[0] for row in self._database.execute("SELECT instance FROM broken"))
+
     def unfinished(self) -> tuple[Revision, ...]:
         """Every revision that has not ended, the oldest first."""
         return self._many("WHERE state <> 'reported' ORDER BY opened_at")
@@ -312,6 +322,10 @@ class WorkLedger:
         rows = self._database.execute("SELECT * FROM outbox WHERE study = ? ORDER BY id", (study,))
         return tuple(_item(row) for row in rows)
 
+    def outbox_numbers(self) -> frozenset[int]:
+        """The numbers of all messages that are still kept."""
+        return frozenset(row[0] for row in self._database.execute("SELECT id FROM outbox"))
+
     def posted_blobs(self) -> frozenset[str]:
         """Every attachment that a message refers to."""
         rows = self._database.execute("SELECT blobs FROM outbox")
@@ -326,7 +340,7 @@ class WorkLedger:
 
     def close(self) -> None:
         """Close the database."""
-        self._database.close()
+        close_database(self._database, read_only=self._read_only)
 
     def _one(self, where: str, *values: object) -> Revision | None:
         found = self._many(where, *values)

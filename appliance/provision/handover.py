@@ -23,11 +23,9 @@ from appliance.inference.manifest import Trust
 from appliance.inference.package import open_pack
 from appliance.provision.fingerprint import fingerprint
 from appliance.provision.identity import DeviceIdentity, read_identity
+from appliance.provision.key_home import MASTER_KEY_CREDENTIAL
 from appliance.provision.last_check import LastCheck, read_last_checks
 from appliance.provision.programs import answer_of
-
-MASTER_KEY_CREDENTIAL: Final = Path("/etc/credstore.encrypted/osteon.master-key")
-"""Where `provisioning/install` puts it."""
 
 
 class KeyProtection(StrEnum):

@@ -29,7 +29,8 @@ from appliance.daemon.starts import note_start
 from appliance.daemon.state import StateFolder
 from appliance.domain import CaseCode, InstanceKey, MessageKind, Outcome, SeriesKey, StudyKey
 from appliance.ledger.delivery import DeliveryLedger, Destination
-from appliance.ledger.intake import Arrival, IntakeLedger
+from appliance.keyring import wrapped_by
+from appliance.ledger.intake import Arrival, IntakeLedger, StoredKeyset
 from appliance.ledger.models import ModelState, ModelStates
 from appliance.ledger.work import Ending, NewMessage, WorkLedger
 from appliance.loops import Loops
@@ -327,10 +328,11 @@ def test_the_facts_are_those_of_the_box(bed: Bed, tmp_path: Path) -> None:
 
 
 def _arrival(master: MasterKey, at: float) -> Arrival:
+    wrapped = master.new_keyset(STUDY)
     return Arrival(
         blob="a" * 32,
         study=STUDY,
-        wrapped_keyset=master.new_keyset(STUDY),
+        keyset=StoredKeyset("life", wrapped, wrapped_by(wrapped)),
         series=SeriesKey("6" * 32),
         instance=InstanceKey("7" * 32),
         digest="d" * 64,

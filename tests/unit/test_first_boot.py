@@ -19,7 +19,6 @@ from appliance.domain import ModelIdentity
 from appliance.errors import ConfigError, StorageError
 from appliance.provision.fingerprint import fingerprint, grouped, typed
 from appliance.provision.handover import (
-    MASTER_KEY_CREDENTIAL,
     HandOver,
     KeyProtection,
     ModelLine,
@@ -29,6 +28,7 @@ from appliance.provision.handover import (
 from appliance.provision.handover_page import render_handover
 from appliance.provision.identity import DeviceIdentity, ensure_identity, read_identity
 from appliance.provision.importing import check_fingerprint, is_untouched
+from appliance.provision.key_home import MASTER_KEY_CREDENTIAL
 from appliance.provision.keyseal import PlainSeal, Protection, seal_strongest
 from appliance.provision.last_check import (
     CheckKind,

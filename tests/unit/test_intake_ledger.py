@@ -12,14 +12,14 @@ import pytest
 from appliance.clock import SystemClock
 from appliance.domain import InstanceKey, SeriesKey, StudyKey
 from appliance.errors import StorageError
-from appliance.ledger.intake import Arrival, Filing, IntakeLedger
+from appliance.ledger.intake import Arrival, Filing, IntakeLedger, StoredKeyset
 from appliance.loops import Loops
 from appliance.pipeline.receive.committer import Committer
 
 ARRIVAL = Arrival(
     blob="b1",
     study=StudyKey("s1"),
-    wrapped_keyset=b"wrapped",
+    keyset=StoredKeyset("life", b"wrapped", 7),
     series=SeriesKey("r1"),
     instance=InstanceKey("i1"),
     digest="d1",
@@ -63,7 +63,8 @@ def test_an_instance_sealed_with_a_keyset_that_is_not_the_studys_is_not_filed(
     ledger: IntakeLedger,
 ) -> None:
     _file(ledger, ARRIVAL)
-    other = replace(ARRIVAL, blob="b2", instance=InstanceKey("i2"), wrapped_keyset=b"other")
+    keyset = StoredKeyset("another", b"other", 7)
+    other = replace(ARRIVAL, blob="b2", instance=InstanceKey("i2"), keyset=keyset)
     with pytest.raises(StorageError, match="keyset-changed"):
         _file(ledger, other)
     assert len(ledger.instances(ARRIVAL.study)) == 1

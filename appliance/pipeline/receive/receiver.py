@@ -14,6 +14,7 @@ from appliance.pipeline.receive.listener import Endpoint, Listener
 from appliance.pipeline.receive.peers import sends_from
 from appliance.pipeline.receive.sink import Spool
 from appliance.pipeline.receive.sop_classes import supported_contexts
+from appliance.pipeline.receive.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +36,7 @@ class Receiver:
     ledger, store: the receiver is their only writer while it runs.
     free_bytes: what may still be written where the store lies.
     loops: where its two loops show that they turn.
+    `upkeep` may be used while it runs.
     """
 
     def __init__(  # noqa: PLR0913 - all its parts are injected
@@ -54,10 +56,12 @@ class Receiver:
         self._clock = clock
         self._is_running = False
         self._committer = Committer(ledger, loops.add("committer"))
+        keysets = Keysets(master, self._committer)
+        self.upkeep = Upkeep(master, keysets, self._committer, store)
         self._spool = Spool(
             store=store,
             master=master,
-            keysets=Keysets(master, self._committer),
+            keysets=keysets,
             committer=self._committer,
             clock=clock,
             free_bytes=free_bytes,

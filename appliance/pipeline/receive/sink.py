@@ -61,6 +61,7 @@ class ObjectSink:
         self._buffer = bytearray()
         self._next_look = 0
         self._filed: _Filed | None = None
+        self._borrowed: StudyKey | None = None
         self._fault: OsteonError | None = None
         self.size = 0
 
@@ -101,17 +102,21 @@ class ObjectSink:
         except StorageError as error:
             self._spool.committer.note(error)
             self._spool.keysets.forget(filed.study)
-            self.discard()
             raise
+        finally:
+            self.discard()
 
     def discard(self) -> None:
-        """Leave nothing of the object on the disk."""
+        """Leave nothing on the disk of an object that was not filed, and give its keyset back."""
         if self._filed is not None:
             with suppress(StorageError):
                 self._filed.stream.close()
             self._filed.blob.discard()
         self._filed = None
         self._buffer.clear()
+        if self._borrowed is not None:
+            self._spool.keysets.give_back(self._borrowed)
+        self._borrowed = None
 
     def _fail(self, error: OsteonError) -> None:
         self._fault = error
@@ -140,7 +145,8 @@ class ObjectSink:
         if spool.free_bytes() < spool.reserved_bytes + len(self._buffer):
             raise StorageError("disk-full", "reserve")
         study = spool.master.study_key(identity.study_uid)
-        keyset = spool.keysets.of(study)
+        keyset = spool.keysets.borrow(study)
+        self._borrowed = study
         blob = spool.store.create()
         # Held before anything is written, so that a failure to write is cleaned up.
         self._filed = _Filed(identity, study, keyset, blob, keyset.seal.writer(blob.file))
@@ -156,7 +162,7 @@ class ObjectSink:
         arrival = Arrival(
             blob=name,
             study=filed.study,
-            wrapped_keyset=filed.keyset.wrapped,
+            keyset=filed.keyset.stored,
             series=spool.master.series_key(filed.identity.series_uid),
             instance=spool.master.instance_key(filed.identity.sop_instance_uid),
             digest=spool.master.digest(self._sha256.digest()),
