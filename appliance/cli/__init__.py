@@ -33,6 +33,7 @@ _VERBS: Final = {
     "studies": "studies:studies",
     "support-bundle": "support_bundle:support_bundle",
     "tell-failure": "failure:tell_failure",
+    "update": "update:update",
     "version": "version:version",
     "wipe": "wiping:wipe",
 }

@@ -74,6 +74,7 @@ def _files(site: Site, now: datetime) -> _Found:
     if site.dicom.tls is not None:
         yield from _listener(site.dicom.tls, now)
     yield from _authorities(("mail", "ca_file"), site.mail.ca_file, now)
+    yield from _authorities(("update", "ca_file"), site.update.ca_file, now)
     for number, pacs in enumerate(site.pacs):
         yield from _authorities(("pacs", number, "ca_file"), pacs.ca_file, now)
     for number, printer in enumerate(site.printers):

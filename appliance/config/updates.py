@@ -3,11 +3,46 @@
 from __future__ import annotations
 
 from appliance.config.option import Section, option
+from appliance.config.values import AbsolutePath, WebAddress
 
 
 class Update(Section):
     """Updates of model packs, and what a new one has to show on this box before it is kept."""
 
+    url: WebAddress | None = option(
+        "Address of the maker's repository, on any web server; without it and `usb`: no updates",
+        default=None,
+        example="https://updates.osteon.example/repository",
+    )
+    usb: AbsolutePath | None = option(
+        "Folder of a stick with the maker's repository, for a box without a way to the maker",
+        default=None,
+        example="/media/osteon-updates",
+    )
+    ca_file: AbsolutePath | None = option(
+        "PEM file with the authority of that server's certificate; left out: those of the system",
+        default=None,
+        example="/etc/osteon/updates-ca.crt",
+    )
+    proxy: WebAddress | None = option(
+        "Address of the web proxy by which it is reached",
+        default=None,
+        example="http://proxy.qinghe.example:3128",
+    )
+    check_hours: float = option(
+        "How often the repository is looked at; an update that is under way goes on sooner",
+        default=6.0,
+        example=6.0,
+        unit="hours",
+        at_least=0.25,
+        at_most=720,
+    )
+    status_url: WebAddress | None = option(
+        "Address to which this box posts its signed status; it holds no patient data. Left out: "
+        "the status is only written, as `update/status.json` in the state folder",
+        default=None,
+        example="https://updates.osteon.example/status",
+    )
     shadow_studies: int = option(
         "Studies that a new model reads beside the one in use, unseen, before it may alert",
         default=30,

@@ -141,6 +141,20 @@ def _printer_uri(text: str) -> str:
     return text
 
 
+def _web_address(text: str) -> str:
+    fix = "write one such as https://updates.example/osteon, without a login in it"
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise _wrong("not a web address", fix) from None
+    if parts.scheme not in {"http", "https"} or not host or not text.isascii():
+        raise _wrong("not a web address", fix)
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise _wrong("a web address with more than a server and a path", fix)
+    return text
+
+
 def _shape(kind: str, pattern: str = "") -> WithJsonSchema:
     """For editors and the reference: the kind's name, and what can be told from it at once."""
     return WithJsonSchema(
@@ -161,4 +175,5 @@ TimeOfDay = Annotated[
 ]
 TimeZone = Annotated[str, AfterValidator(_time_zone), _shape("time-zone")]
 PrinterUri = Annotated[str, AfterValidator(_printer_uri), _shape("IPP-address", "^ipps?://")]
+WebAddress = Annotated[str, AfterValidator(_web_address), _shape("web-address", "^https?://")]
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -41,6 +41,10 @@ UPDATES: Final = {
         "On a new box, or where updates were just switched on: `osteon update reset-floor --by "
         "NAME --reason TEXT`. Otherwise find out first who or what took the record away.",
     ),
+    "update-floor-unexplained": Explanation(
+        "The record of what this box has seen is not begun anew without a name and a reason.",
+        "Give both: `osteon update reset-floor --by NAME --reason TEXT`.",
+    ),
     "update-metadata-absent": Explanation(
         "There is no repository at this address, or it is not whole.",
         "Check update.url, or the folder of the stick: it must hold `metadata` and `targets`.",
