@@ -161,6 +161,7 @@ def site_yaml(folder: Path, port: int, around: Surroundings, changes: dict[str, 
             "address": "127.0.0.1",
             "port": port,
             "modalities": [{"ae_title": title, "address": "127.0.0.1"} for title in MODALITIES],
+            "limits": {"keep_free_mib": 16},  # for small disks of tests
         },
         "completeness": {"quiet_seconds": 2.0},
         "packs": {"folder": str(ROOT / "models")},
