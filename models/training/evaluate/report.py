@@ -206,7 +206,7 @@ def _plots(of: Section, exams: Sequence[Scored], folder: Path, slug: str) -> Ite
     scores = [score for score, _ in mark_outcomes(exams)]
     if scores:
         yield (
-            f"Scores between {min(scores):.2f} and {max(scores):.2f} occurred; what a score outside of "
+            f"Scores between {min(scores):.2f} and {max(scores):.2f} occurred; what one outside of "
             "them means was not measured.\n"
         )
     yield (
