@@ -170,8 +170,10 @@ def signer_of(site: Site) -> DeviceSigner:
         StorageError: `identity-broken`.
     """
     place = secret_place(site.device_key_file, _CREDENTIAL, os.environ)
-    if place is None:
+    if place is None and os.geteuid() == 0:
         return open_signer(_IDENTITY, SYSTEM_SEALS)
+    if place is None:
+        raise SignatureError("device-key-missing")
     try:
         return DeviceSigner.from_pem(place.read_bytes())
     except OSError:

@@ -22,6 +22,7 @@ THRESHOLDS = {
     "osteon-analyse.service": 0.6,
     "osteon-deliver.service": 1.5,
     "osteon-trouble@.service": 1.5,
+    "osteon-update.service": 1.5,
 }
 PRIVILEGED_ONE_SHOT = 4.0
 HARDENING = {
