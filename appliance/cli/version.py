@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -21,20 +22,24 @@ from appliance.cli.sbom import bill_of_materials, installed
 from appliance.clock import SystemClock
 from appliance.config.load import load_site
 from appliance.config.schema import Packs, Site
+from appliance.daemon.pack_places import pack_in_use, uses
 from appliance.daemon.state import StateFolder
 from appliance.domain import ModelIdentity
 from appliance.errors import ConfigError, PackError, StorageError
 from appliance.inference.manifest import Trust
+from appliance.inference.pack import Pack
 from appliance.inference.pack_schema import OperatingPoint
 from appliance.inference.package import open_pack
 from appliance.ledger.models import ModelState, ModelStates
+from appliance.update.slots import Slot
+from appliance.update.slots_file import SLOTS, read_slots
 
 _LIBRARIES: Final = ("openvino", "onnxruntime", "pydicom", "pynetdicom", "highdicom", "tink", "tuf")
 
 
 @dataclass(frozen=True, slots=True)
 class _Model:
-    """A pack of the folder: its identity, or why it cannot be used; how this site stands to it."""
+    """A pack that reads here, or why it cannot; how this site stands to it, and its updates."""
 
     name: str
     identity: ModelIdentity | None
@@ -43,6 +48,7 @@ class _Model:
     point: OperatingPoint | None = None
     standing: Standing = Standing.UNJUDGED
     acceptance: Acceptance | None = None
+    slot: Slot | None = None
 
 
 @click.command()
@@ -61,7 +67,7 @@ def version(config: Path, packs: Path | None, *, is_sbom: bool, is_json: bool) -
     Works without a site YAML too; with one it also shows how each model ran here lately.
     """
     site = _site(config)
-    models = _judged(_models(packs or _folder(site), {} if site is None else _states(site)), site)
+    models = _judged(_folder_models(packs, site) if packs or not site else _models(site), site)
     if is_sbom:
         known = [each.identity for each in models if each.identity is not None]
         as_json(bill_of_materials(installed(), known, content_hash(), SystemClock().now()))
@@ -99,7 +105,8 @@ def _show(out: Console, models: list[_Model]) -> None:
 
 def _show_model(out: Console, model: _Model) -> None:
     if model.identity is None:
-        out.print(f"Model {model.name}: cannot be used: {model.fault}\n", soft_wrap=True)
+        out.print(f"Model {model.name}: cannot be used: {model.fault}", soft_wrap=True)
+        out.print(f"  update:     {_slot_line(model.slot)}\n" if model.slot else "", soft_wrap=True)
         return
     out.print(f"Model {model.identity.name} {model.identity.version}")
     out.print(f"  manifest:   {model.identity.digest}", soft_wrap=True)
@@ -107,6 +114,8 @@ def _show_model(out: Console, model: _Model) -> None:
     out.print(f"  acceptance: {model.standing.value}")
     if model.acceptance is not None:
         out.print(f"              {_what_for(model.acceptance)}", soft_wrap=True)
+    if model.slot is not None:
+        out.print(f"  update:     {_slot_line(model.slot)}", soft_wrap=True)
     state = model.state
     if state is None or state.ran_at is None:
         out.print("  ran on:     no reading on this box yet\n")
@@ -131,7 +140,31 @@ def _as_plain(model: _Model) -> dict[str, object]:
         "device": state.device if state else "",
         "ran_at": iso_time(state.ran_at) if state and state.ran_at is not None else None,
         "trouble": state.code if state else "",
+        "slot": None if model.slot is None else _plain_slot(model.slot),
     }
+
+
+def _plain_slot(slot: Slot) -> dict[str, object]:
+    return {
+        "state": slot.state,
+        "since": iso_time(slot.since),
+        "previous": slot.previous.version if slot.previous else "",
+        "candidate": slot.candidate.version if slot.candidate else "",
+        "set_back": slot.setback.version if slot.setback else "",
+        "reason": slot.setback.reason if slot.setback else "",
+    }
+
+
+def _slot_line(slot: Slot) -> str:
+    """Where an update stands, in one line."""
+    told = [f"{slot.state} since {local_time(slot.since)}"]
+    if slot.candidate:
+        told.append(f"on trial {slot.candidate.version}")
+    if slot.previous:
+        told.append(f"kept {slot.previous.version}")
+    if slot.setback:
+        told.append(f"set back {slot.setback.version} ({slot.setback.reason})")
+    return "; ".join(told)
 
 
 def _in_all(models: list[_Model]) -> str:
@@ -184,21 +217,41 @@ def _site(config: Path) -> Site | None:
         return None
 
 
-def _folder(site: Site | None) -> Path:
-    return Path((site.packs if site else Packs()).folder)
-
-
-def _models(folder: Path, states: dict[str, ModelState]) -> list[_Model]:
+def _folder_models(packs: Path | None, site: Site | None) -> list[_Model]:
+    """What lies in a folder, whatever this box uses."""
+    folder = packs or Path((site.packs if site else Packs()).folder)
+    trust = Trust.shipped()
     names = sorted(place.parent.name for place in folder.glob("*/pack.yaml"))
-    return [_model(folder / name, states.get(name)) for name in names]
+    return [_model(name, partial(open_pack, folder / name, trust)) for name in names]
 
 
-def _model(folder: Path, state: ModelState | None) -> _Model:
+def _models(site: Site) -> list[_Model]:
+    """What this box reads with: the packs of its slots."""
+    states, slots = _states(site), _slots(site)
+    return [
+        replace(
+            _model(use.name, partial(pack_in_use, site, use.name)),
+            state=states.get(use.name),
+            slot=slots.get(use.name),
+        )
+        for use in uses(site)
+    ]
+
+
+def _model(name: str, open_it: Callable[[], Pack]) -> _Model:
     try:
-        pack = open_pack(folder, Trust.shipped())
-    except PackError as error:
-        return _Model(folder.name, None, error.code, state)
-    return _Model(folder.name, pack.identity, "", state, pack.spec.operating_point)
+        pack = open_it()
+    except (PackError, StorageError) as error:
+        return _Model(name, None, error.code, None)
+    return _Model(name, pack.identity, "", None, pack.spec.operating_point)
+
+
+def _slots(site: Site) -> Mapping[str, Slot]:
+    try:
+        return read_slots(StateFolder(Path(site.state_folder)).analyse / SLOTS)
+    except StorageError as error:
+        warn(f"{error.code}: which models are on trial is not known")
+        return {}
 
 
 def _states(site: Site) -> dict[str, ModelState]:

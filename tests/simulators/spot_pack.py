@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from pydicom.dataset import Dataset
@@ -54,13 +56,25 @@ def film(*spots: tuple[int, int], **attributes: Any) -> Dataset:
     return objects.film(pixels=pixels(*spots), **named)
 
 
-def write(folder: Path) -> Path:
+@dataclass(frozen=True)
+class Twist:
+    """What is wrong with a network: nodes from `plain`, `image` and others to `heat`."""
+
+    nodes: tuple[onnx.NodeProto, ...]
+    constants: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+
+SOUND = Twist((helper.make_node("Identity", ["plain"], ["heat"]),))
+
+
+def write(folder: Path, version: str = "0.1.0.1", twist: Twist = SOUND) -> Path:
     """Write and sign the pack below `folder`; returns `folder`, for the site YAML."""
     home = folder / NAME
     packs.write_pack(
         home,
-        network(),
+        network(twist),
         name=NAME,
+        version=version,
         summary="Marks bright spots.",
         inputs={
             "modalities": ["DX", "CR"],
@@ -74,7 +88,7 @@ def write(folder: Path) -> Path:
         operating_point={"report": 0.4, "alert": 0.6},
         tolerance={"score": 0.1, "position": 20.0},
     )
-    runtime = OnnxRuntime(network(), Device.CPU)
+    runtime = OnnxRuntime(network(twist), Device.CPU)
     for name, spots in (("spot", ((120, 90),)), ("dark", ())):
         image = (pixels(*spots) >> 4).astype(np.uint8)
         packed = io.BytesIO()
@@ -87,23 +101,25 @@ def write(folder: Path) -> Path:
     return folder
 
 
-def network() -> bytes:
+def network(twist: Twist = SOUND) -> bytes:
     """Mean of 5 x 5 pixels minus the mean of the 17 x 17 round them, on every eighth pixel."""
     wide, narrow = 17, 5
     kernel = np.full((wide, wide), -1 / wide**2, np.float32)
     inner = slice((wide - narrow) // 2, (wide + narrow) // 2)
     kernel[inner, inner] += 1 / narrow**2
-    constants = {
+    constants: dict[str, NDArray[Any]] = {
         "kernel": (2.0 * kernel)[None, None],
         "zero": np.float32(0).reshape(()),
         "one": np.float32(1).reshape(()),
         "reach": np.full((1, 4, SIDE // STRIDE, SIDE // STRIDE), np.log(0.08), np.float32),
         "rim": np.array([0, 0, 8, 8, 0, 0, 8, 8], np.int64),
+        **twist.constants,
     }
     nodes = [
         helper.make_node("Pad", ["image", "rim"], ["padded"], mode="edge"),
         helper.make_node("Conv", ["padded", "kernel"], ["contrast"], strides=[STRIDE, STRIDE]),
-        helper.make_node("Clip", ["contrast", "zero", "one"], ["heat"]),
+        helper.make_node("Clip", ["contrast", "zero", "one"], ["plain"]),
+        *twist.nodes,
         helper.make_node("Concat", ["heat", "reach"], ["answer"], axis=1),
     ]
     side = SIDE // STRIDE

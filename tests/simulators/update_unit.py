@@ -1,0 +1,50 @@
+"""What the update unit leaves for the analyser, without the way there: a store and its offers."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from appliance.inference.manifest import Trust
+from appliance.inference.package import open_pack
+from appliance.update.layout import UpdateFolder
+from appliance.update.offers import Offer, Offers, read_offers, write_offers
+from tests.simulators import spot_pack
+from tests.simulators.spot_pack import SOUND, Twist
+
+
+class UpdateUnit:
+    """The folder `update` below a box's state folder."""
+
+    def __init__(self, state: Path) -> None:
+        self._folder = UpdateFolder(state / "update")
+        self._folder.packs.mkdir(parents=True, exist_ok=True)
+
+    def offer(self, version: str, twist: Twist = SOUND) -> Offer:
+        """Make a version of the spot pack, put it into the store and offer it."""
+        staging = self._folder.root / f"staging-{version}"
+        home = spot_pack.write(staging, version, twist) / spot_pack.NAME
+        pack = open_pack(home, Trust.shipped())
+        place = self._folder.packs / pack.identity.digest
+        if not place.exists():
+            home.rename(place)
+        shutil.rmtree(staging)
+        offer = Offer(spot_pack.NAME, version, pack.identity.digest, 1, 0.0)
+        self._write(replace(self._read(), offers={offer.name: offer}))
+        return offer
+
+    def recall(self, *digests: str) -> None:
+        """Forbid packs, whoever has them."""
+        known = self._read()
+        self._write(replace(known, recalled=known.recalled | set(digests)))
+
+    def withdraw(self) -> None:
+        """Offer nothing any more."""
+        self._write(replace(self._read(), offers={}))
+
+    def _read(self) -> Offers:
+        return read_offers(self._folder.offers)
+
+    def _write(self, offers: Offers) -> None:
+        write_offers(self._folder.offers, offers)
