@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from pathlib import Path
 
 from appliance.checks.probe import Probe, Surroundings
 from appliance.checks.result import CheckResult, ok, warning
 from appliance.clock import Clock
 from appliance.config.schema import PackUse
-from appliance.daemon.loading import host_settings
+from appliance.daemon.loading import host_settings, model_of
 from appliance.daemon.pack_places import pack_in_use, uses
+from appliance.daemon.site_word import SiteWord
 from appliance.errors import AnalysisError, CheckError, Notice
 from appliance.inference.golden import golden_image
 from appliance.inference.host import InferenceHost
@@ -46,6 +48,10 @@ def _none(around: Surroundings) -> CheckResult:
 def _pack(use: PackUse, around: Surroundings, turn: threading.Lock) -> CheckResult:
     name = f"model {use.name}"
     pack = pack_in_use(around.site, use.name)
+    model = model_of(pack, use, around.clock)
+    SiteWord(Path(around.site.state_folder)).check(
+        model.identity, model.point.alert, is_required=around.site.acceptance.required
+    )
     with turn, InferenceHost(pack, host_settings(use), around.clock) as host:
         host.warm_up()  # starts the child and passes the golden cases
         deadline_s = around.site.analysis.inference_seconds

@@ -23,7 +23,7 @@ from appliance.cli.presentation import as_json
 from appliance.clock import SystemClock
 from appliance.config.schema import PackUse, Site
 from appliance.daemon.loading import Model, model_of
-from appliance.daemon.pack_places import pack_in_use, uses
+from appliance.daemon.pack_places import pack_in_use, pack_on_trial, uses
 from appliance.domain import Detection
 from appliance.errors import UsageError
 from appliance.evaluation import Estimate, summary
@@ -39,6 +39,7 @@ class _Asked:
 
     set_folder: Path
     by: str
+    is_candidate: bool
     reports: Path | None
     keeps: bool
 
@@ -47,6 +48,7 @@ class _Asked:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--by", required=True, metavar="NAME", help="Who decides.")
 @click.option("--pack", metavar="NAME", help="Which model, where several read such images.")
+@click.option("--candidate", is_flag=True, help="The update that is on trial, not what reads now.")
 @click.option("--sensitivity", type=click.FloatRange(0, 1), help="Of exams that alert, at least.")
 @click.option("--specificity", type=click.FloatRange(0, 1), help="Of intact exams, at least.")
 @click.option("--false-marks", type=click.FloatRange(min=0), help="Per exam, at most.")
@@ -66,6 +68,7 @@ def accept(  # noqa: PLR0913 - a command's options
     folder: Path,
     by: str,
     pack: str | None,
+    candidate: bool,
     sensitivity: float | None,
     specificity: float | None,
     false_marks: float | None,
@@ -97,7 +100,7 @@ def accept(  # noqa: PLR0913 - a command's options
     }
     given = {key: value for key, value in wanted.items() if value is not None}
     criteria = Criteria(**{**site.acceptance.model_dump(exclude={"required"}), **given})
-    asked = _Asked(folder, by.strip(), results, not (measure_only or results))
+    asked = _Asked(folder, by.strip(), candidate, results, not (measure_only or results))
     acceptance, figures = _measured(site, pack, asked, criteria)
     if asked.keeps:
         AcceptanceFile(Path(site.state_folder)).keep(acceptance)
@@ -114,7 +117,8 @@ def _measured(
     clock = SystemClock()
     labelled = open_set(asked.set_folder)
     use = _use(site, pack, labelled)
-    model = model_of(pack_in_use(site, use.name), use, clock)
+    open_pack = pack_on_trial if asked.is_candidate else pack_in_use
+    model = model_of(open_pack(site, use.name), use, clock)
     with _reader(site, model, asked.reports) as read:
         found = _with_progress(labelled, model, read)
     figures = summary(found.exams, report=model.point.report, alert=model.point.alert)

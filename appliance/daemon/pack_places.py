@@ -81,3 +81,16 @@ def pack_in_use(site: Site, name: str) -> Pack:
     if slot.active is None:
         raise PackError("pack-recalled", slot.setback.reason if slot.setback else "")
     return places.open(name, slot.active)
+
+
+def pack_on_trial(site: Site, name: str) -> Pack:
+    """The update of that name that has still to prove itself on this box.
+
+    Raises:
+        PackError: as `open_pack`; `pack-missing` where none is on trial.
+        StorageError: as `read_slots`.
+    """
+    slot = read_slots(StateFolder(Path(site.state_folder)).analyse / SLOTS).get(name)
+    if slot is None or slot.candidate is None:
+        raise PackError("pack-missing", "none is on trial")
+    return PackPlaces.of(site).open(name, slot.candidate)

@@ -6,6 +6,7 @@ What a refusal does to the next study stands in `test_box.py`.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,25 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from appliance.acceptance import AcceptanceFile
+from appliance.acceptance import AcceptanceFile, Breach
+from appliance.checks.models import packs
+from appliance.checks.probe import Surroundings
+from appliance.checks.result import CheckState
 from appliance.cli import osteon
-from appliance.errors import LabelledSetError, UsageError
+from appliance.clock import SystemClock
+from appliance.config.load import load_site
+from appliance.daemon.pack_places import ref_of
+from appliance.errors import AnalysisError, LabelledSetError, PackError, UsageError
+from appliance.inference.manifest import Trust
+from appliance.inference.package import open_pack
 from appliance.pipeline.results.make import make_results
+from appliance.update.slots import Slot, Source
+from appliance.update.slots_file import SLOTS, write_slots
+from appliance.update.states import UpdateState
 from tests.simulators import spot_pack
-from tests.simulators.box import Box, Surroundings, prepared
+from tests.simulators.acceptances import acceptance
+from tests.simulators.box import Box, prepared
+from tests.simulators.box import Surroundings as Peers
 from tests.simulators.labelled_sets import coco, write_coco, write_picture
 from tests.simulators.mail import mail_server
 from tests.simulators.readings import film_fracture, film_request
@@ -42,7 +56,7 @@ def box(tmp_path: Path) -> Box:
     """A configured box that is not running."""
     packs = spot_pack.write(tmp_path / "packs")
     with mail_server(tmp_path) as mail:
-        box = prepared(tmp_path, Surroundings(mail), packs={"folder": str(packs)})
+        box = prepared(tmp_path, Peers(mail), packs={"folder": str(packs)})
     box.state.mkdir()
     return box
 
@@ -123,6 +137,30 @@ def test_the_reports_that_the_box_sent_are_scored_without_reading_again(
     missing = command(box, "accept", labelled, *FEW, "--results", reports)
     assert isinstance(missing.exception, LabelledSetError)
     assert missing.exception.code == "labelled-report-missing"
+
+
+def test_an_update_on_trial_can_be_accepted_before_it_alerts(box: Box, tmp_path: Path) -> None:
+    pack = open_pack(tmp_path / "packs" / spot_pack.NAME, Trust.shipped())
+    candidate = ref_of(pack, Source.FACTORY)
+    slot = Slot(UpdateState.SHADOW, 0.0, replace(candidate, digest="0" * 64), candidate=candidate)
+    (box.state / "analyse").mkdir()
+    write_slots(box.state / "analyse" / SLOTS, {spot_pack.NAME: slot})
+    words = ("accept", films(tmp_path / "set"), *FEW, "--pack", spot_pack.NAME)
+    in_use = command(box, *words)
+    assert isinstance(in_use.exception, PackError)
+    assert command(box, *words, "--candidate").exit_code == 0
+    (kept,) = AcceptanceFile(box.state).read()
+    assert kept.model == pack.identity
+
+
+def test_osteon_check_says_that_a_model_is_refused(box: Box, tmp_path: Path) -> None:
+    around = Surroundings(load_site(box.config), SystemClock())
+    (probe,) = packs(around)
+    assert probe.look().state is CheckState.OK
+    model = open_pack(tmp_path / "packs" / spot_pack.NAME, Trust.shipped()).identity
+    AcceptanceFile(box.state).keep(acceptance(model, Breach("sensitivity", 0.1, 0.8)))
+    with pytest.raises(AnalysisError, match="pack-refused-by-site"):
+        probe.look()
 
 
 def test_a_malformed_set_is_named_by_its_place(box: Box, tmp_path: Path) -> None:
