@@ -104,6 +104,60 @@ def test_an_answer_that_cannot_be_is_an_error_never_an_empty_reading(kind: str) 
     assert caught.value.code == "network-answer-invalid"
 
 
+def one_sided(batch: Array) -> Array:
+    """A network that always marks one place up on the left, and reaches far left and down."""
+    said = answering({(12, 10): 0.8})(batch)
+    said[0, 1:] = np.log(np.array([0.1, 0.03, 0.02, 0.12]))[:, None, None]
+    return said
+
+
+def centres(film: Film, parameters: dict[str, object]) -> dict[tuple[int, int], float]:
+    """(column, row) of each box's middle → score."""
+    regions = {found.region: found.score for found in read(film, one_sided, parameters)}
+    return {
+        (round((region.left + region.right) / 2), round((region.top + region.bottom) / 2)): score
+        for region, score in regions.items()
+        if isinstance(region, FilmRegion)
+    }
+
+
+def test_the_answers_to_mirrored_films_are_mirrored_back() -> None:
+    film = Film(textured(384, 384), None)
+    x, y = 10.5 * 8, 12.5 * 8
+    assert centres(film, _PARAMETERS) == {(round(x - 15.36), round(y + 17.28)): pytest.approx(0.8)}
+    # far left and a little right, seen from four sides, is as far to either side
+    corners = {(round(at), round(up)) for at in (x, 384 - x) for up in (y, 384 - y)}
+    mirrored = centres(film, {**_PARAMETERS, "mirrored": True})
+    assert mirrored == dict.fromkeys(corners, pytest.approx(0.2))
+
+
+def test_scores_are_calibrated_and_keep_their_order() -> None:
+    film = Film(textured(400, 400), None)
+    network = answering({(10, 10): 0.5, (30, 30): 0.8})
+    wanted = {**_PARAMETERS, "slope": 2.0, "offset": -1.0}
+    logits = 2 * np.log([0.8 / 0.2, 1.0]) - 1
+    expected = [float(score) for score in 1 / (1 + np.exp(-logits))]
+    assert [found.score for found in read(film, network, wanted)] == pytest.approx(expected)
+
+
+def knowing(chance: float) -> Callable[[Array], Array]:
+    def network(batch: Array) -> Array:
+        known = np.full((1, 1, _CELLS, _CELLS), chance, dtype=np.float32)
+        return np.concatenate([answering({(24, 24): 0.8})(batch), known], axis=1)
+
+    return network
+
+
+def test_a_film_that_the_network_does_not_know_is_refused_aloud() -> None:
+    film = Film(textured(400, 300), None)
+    wanted = {**_PARAMETERS, "least_known": 0.3}
+    assert len(read(film, knowing(0.4), wanted)) == 1
+    for chance, code in ((0.2, "film-not-recognised"), (1.2, "network-answer-invalid")):
+        with pytest.raises(AnalysisError) as caught:
+            read(film, knowing(chance), wanted)
+        assert caught.value.code == code
+
+
 @pytest.mark.parametrize("grey", [0.0, 0.5, 1.0, np.nan])
 def test_a_blank_film_is_not_read(grey: float) -> None:
     film = Film(np.full((300, 200), grey, dtype=np.float32), None)
@@ -121,7 +175,16 @@ def test_one_lost_pixel_value_is_not_hidden() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"side": 0}, {"side": True}, {"least_score": 2}, {"bone": "wing"}, {"surprise": 1}],
+    [
+        {"side": 0},
+        {"side": True},
+        {"least_score": 2},
+        {"bone": "wing"},
+        {"surprise": 1},
+        {"mirrored": 1},
+        {"slope": float("nan")},
+        {"least_known": 2},
+    ],
 )
 def test_wrong_parameters_are_a_pack_error(change: dict[str, object]) -> None:
     film = Film(textured(300, 200), None)

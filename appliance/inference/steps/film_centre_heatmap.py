@@ -1,84 +1,74 @@
-"""Reader `film-centre-heatmap`: one radiograph, one network pass, a box for each peak of the heat.
+"""Reader `film-centre-heatmap`: one radiograph, also mirrored, a box for each peak of the heat.
 
-The network maps (1, 1, side, side) to (1, 5, side / stride, side / stride): channel 0 is the heat
-in [0, 1]; 1 to 4 are ln of the reach from the cell's centre to the left, top, right and bottom of
-the box, as shares of the side (CenterNet with the boxes of FCOS; arXiv 1904.07850, 1904.01355).
+The network maps (1, 1, side, side) to (1, 5 or 6, side / stride, side / stride): channel 0 is the
+heat in [0, 1]; 1 to 4 are ln of the reach from the cell's centre to the left, top, right and
+bottom of the box, as shares of the side (CenterNet with the boxes of FCOS; arXiv 1904.07850,
+1904.01355). Channel 5, where there is one, is everywhere the chance that this is a film of the
+kind that the network knows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from appliance.domain import Bone, Detection, FilmRegion
+from appliance.domain import Detection, FilmRegion
 from appliance.errors import AnalysisError, PackError
 from appliance.imaging import Film, Image
 from appliance.inference.steps import Network, register
 from appliance.inference.steps.film_input import Letterbox, letterbox
+from appliance.inference.steps.film_settings import Settings, settings
 
-_CHANNELS = 5
+_SHAPES = ((1, 5), (1, 6))
+"""Batch and channels of an answer."""
+_SWAPPED = {1: (0, 1, 4, 3, 2, 5), 2: (0, 3, 2, 1, 4, 5)}
+"""Axis of an answer → its channels once mirrored along it: what reached left reaches right."""
+_LEAST_HEAT = 1e-6
 _FARTHEST = 0.7
 """ln(reach) above this would be a box twice the film: an answer that cannot be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a pack says in `reader.parameters`."""
-
-    side: int
-    label: str
-    bone: Bone
-    least_score: float
-    """Peaks below this are not returned at all; the operating point stands above it."""
-    most: int
-    overlap: float
-    """A box that covers a stronger one by more than this intersection over union is dropped."""
-
-
-def settings(parameters: Mapping[str, object]) -> Settings:
-    """Take the parameters apart; `PackError` reader-parameters names the first that is wrong."""
-    known = set(Settings.__dataclass_fields__)
-    if set(parameters) != known:
-        odd = ", ".join(sorted(set(parameters) ^ known))
-        raise PackError("reader-parameters", f"missing or unknown: {odd}")
-    try:
-        return Settings(
-            side=_whole(parameters["side"]),
-            label=str(parameters["label"]),
-            bone=Bone(str(parameters["bone"])),
-            least_score=_share(parameters["least_score"]),
-            most=_whole(parameters["most"]),
-            overlap=_share(parameters["overlap"]),
-        )
-    except ValueError as wrong:
-        raise PackError("reader-parameters", str(wrong)) from wrong
 
 
 def read(image: Image, network: Network, parameters: Mapping[str, object]) -> tuple[Detection, ...]:
     """Boxes in the film's own pixels, strongest first.
 
-    Raises `AnalysisError`: film-blank, network-answer-invalid; `PackError`: reader-parameters.
+    Raises `AnalysisError`: film-blank, film-not-recognised, network-answer-invalid; `PackError`:
+    reader-parameters.
     """
     if not isinstance(image, Film):
         raise PackError("reader-image", "film-centre-heatmap reads films")
     wanted = settings(parameters)
     fitted = letterbox(image.pixels, wanted.side)
-    return decode(answer(network, fitted.square), fitted, image.pixels.shape, wanted)
+    ways: list[tuple[int, ...]] = [(), (2,), (1,), (1, 2)] if wanted.mirrored else [()]
+    said = np.mean([_seen(network, fitted.square, axes) for axes in ways], axis=0)
+    known = float(said[5:].mean()) if len(said[5:]) else 1.0
+    if known < wanted.least_known:
+        raise AnalysisError("film-not-recognised", f"{known:.2f}")
+    return decode(said, fitted, image.pixels.shape, wanted)
+
+
+def _seen(
+    network: Network, square: NDArray[np.float32], axes: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """The answer to the square mirrored along these axes of an answer, mirrored back."""
+    said = answer(network, np.flip(square, [axis - 1 for axis in axes]))
+    for axis in axes:
+        said = np.flip(said, axis)[list(_SWAPPED[axis][: len(said)])]
+    return said
 
 
 def answer(network: Network, square: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Run the network on one square and refuse what no working network says; (5, h, w)."""
+    """Run the network on one square and refuse what no working network says; (5 or 6, h, w)."""
     said = np.asarray(network(np.ascontiguousarray(square[None, None])))
-    if said.ndim != 4 or said.shape[:2] != (1, _CHANNELS):  # noqa: PLR2004 - batch, channel, h, w
+    if said.ndim != 4 or said.shape[:2] not in _SHAPES:  # noqa: PLR2004 - batch, channel, h, w
         raise AnalysisError("network-answer-invalid", f"shape {said.shape}")
-    heat, reach = said[0, 0], said[0, 1:]
+    heat, reach, known = said[0, 0], said[0, 1:5], said[0, 5:]
     if not np.isfinite(said).all():
         raise AnalysisError("network-answer-invalid", "not finite")
-    if heat.min() < 0 or heat.max() > 1 or reach.max() > _FARTHEST:
+    chances = np.concatenate([heat[None], known])
+    if chances.min() < 0 or chances.max() > 1 or reach.max() > _FARTHEST:
         raise AnalysisError("network-answer-invalid", "out of range")
     if np.ptp(heat) == 0:
         raise AnalysisError("network-answer-invalid", "the same everywhere")
@@ -88,8 +78,8 @@ def answer(network: Network, square: NDArray[np.float32]) -> NDArray[np.float32]
 def decode(
     said: NDArray[np.float32], fitted: Letterbox, shape: tuple[int, ...], wanted: Settings
 ) -> tuple[Detection, ...]:
-    """Peaks of the heat (5, h, w) → detections in the film of that shape (rows, columns)."""
-    heat = said[0]
+    """Peaks of the heat (5 or 6, h, w) → detections in the film of that shape (rows, columns)."""
+    heat = _calibrated(said[0], wanted)
     peak = (heat == ndimage.maximum_filter(heat, 3)) & (heat >= wanted.least_score)
     rows, columns = np.nonzero(peak)
     kept: list[tuple[float, FilmRegion]] = []
@@ -104,6 +94,13 @@ def decode(
     return tuple(Detection(wanted.label, score, region, wanted.bone) for score, region in kept)
 
 
+def _calibrated(heat: NDArray[np.float32], wanted: Settings) -> NDArray[np.float64]:
+    """The heat as a chance; the same order, so the same peaks."""
+    inside = np.clip(heat.astype(np.float64), _LEAST_HEAT, 1 - _LEAST_HEAT)
+    logit = np.log(inside / (1 - inside))
+    return np.asarray(1 / (1 + np.exp(-wanted.slope * logit - wanted.offset)))
+
+
 def _box(
     said: NDArray[np.float32], row: int, column: int, fitted: Letterbox, shape: tuple[int, ...]
 ) -> FilmRegion | None:
@@ -114,7 +111,7 @@ def _box(
     middle = fitted.to_film(x, y)
     if not (0 <= middle[0] <= shape[1] and 0 <= middle[1] <= shape[0]):
         return None
-    left, top, right, bottom = np.exp(said[1:, row, column].astype(np.float64)) * side
+    left, top, right, bottom = np.exp(said[1:5, row, column].astype(np.float64)) * side
     x0, y0 = fitted.to_film(x - left, y - top)
     x1, y1 = fitted.to_film(x + right, y + bottom)
     return FilmRegion(
@@ -134,18 +131,6 @@ def _overlap(a: FilmRegion, b: FilmRegion) -> float:
     shared = across * down
     whole = sum((r.right - r.left) * (r.bottom - r.top) for r in (a, b)) - shared
     return shared / whole
-
-
-def _whole(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError("side and most are whole numbers from 1 on")
-    return value
-
-
-def _share(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError("least_score and overlap lie between 0 and 1")
-    return float(value)
 
 
 register("film-centre-heatmap", read)

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from models.training.dr import figures, films
-from models.training.dr.evaluate import answers, with_onnxruntime, with_openvino
+from appliance.evaluation import auc, average_precision
+from models.training.dr import films
+from models.training.dr.exams import scored
+from models.training.dr.runtimes import RUNTIMES, parameters
 
 
 def main() -> None:
@@ -26,11 +28,11 @@ def main() -> None:
     fold = films.load(given.data).fold
     scores = {}
     for path in given.networks:
-        for start in (with_onnxruntime, with_openvino):
-            said = answers(start(path.read_bytes()), fold)
-            name = f"{path.name} {start.__name__}"
-            scores[name] = np.array([answer.score for answer in said])
-            print(f"{name}: area under the curve {figures.area_under_curve(said):.3f}")
+        for runtime, start in RUNTIMES.items():
+            said = scored(start(path.read_bytes()), parameters(), fold)
+            name = f"{path.name} {runtime}"
+            scores[name] = np.array([film.score for film in said])
+            print(f"{name}: AUC {auc(said):.3f}, AP50 {average_precision(said):.3f}")
     for one, other in combinations(scores, 2):
         difference = np.abs(scores[one] - scores[other])
         together = np.corrcoef(scores[one], scores[other])[0, 1]

@@ -34,6 +34,30 @@ def example(pixels: Pixels, boxes: Boxes, side: int, rng: Random) -> tuple[Pixel
     return square.astype(np.float32), boxes
 
 
+def light(square: Pixels, boxes: Boxes, rng: Random) -> tuple[Pixels, Boxes]:
+    """A film that is through the preprocessing: turned, exposed otherwise, moved a little."""
+    square, boxes = _turn(square, boxes, rng)
+    side = square.shape[0]
+    if rng.random() < 0.5:
+        zoom = np.exp(rng.uniform(np.log(0.88), np.log(1.18)))
+        first = side / 2 * (1 - 1 / zoom) + rng.uniform(-0.05, 0.05, 2) * side
+        moved = (boxes.reshape(-1, 2, 2) - first) * zoom
+        middle = moved.mean(axis=1)
+        # a fracture never leaves the square
+        if ((middle > 0.02 * side) & (middle < 0.98 * side)).all():
+            step = 1 / zoom
+            image = Image.fromarray(square).transform(
+                (side, side),
+                Image.Transform.AFFINE,
+                (step, 0, first[0], 0, step, first[1]),
+                Image.Resampling.BILINEAR,
+            )
+            square, boxes = np.asarray(image, dtype=np.float32), moved.reshape(-1, 4)
+    square = np.clip(square, 0, 1) ** np.float32(np.exp(rng.normal(0, 0.3)))
+    square = np.clip(square * rng.uniform(0.85, 1.15) + rng.uniform(-0.08, 0.08), 0, 1)
+    return square.astype(np.float32), boxes
+
+
 def _turn(pixels: Pixels, boxes: Boxes, rng: Random) -> tuple[Pixels, Boxes]:
     boxes = boxes.copy()
     if rng.random() < 0.5:

@@ -16,10 +16,11 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.uid import ImplicitVRLittleEndian
 
+from appliance.errors import AnalysisError
 from appliance.imaging import Film
 from appliance.inference.steps import Network
 from appliance.inference.steps.film_centre_heatmap import read
-from models.training.dr.evaluate import PARAMETERS, with_openvino
+from models.training.dr.runtimes import parameters, with_openvino
 from models.training.simulation.ankle import broken_ankle
 
 
@@ -37,10 +38,14 @@ def pixels_of(dataset: pydicom.Dataset) -> NDArray[np.float32]:
 
 def _tell(name: str, dataset: pydicom.Dataset, network: Network) -> None:
     film = Film(pixels_of(dataset), None)
-    begun = time.monotonic()
-    said = read(film, network, PARAMETERS)
-    took = time.monotonic() - begun
     rows, columns = film.pixels.shape
+    begun = time.monotonic()
+    try:
+        said = read(film, network, parameters())
+    except AnalysisError as error:
+        print(f"{name:45s} {rows} x {columns}  not read: {error}")
+        return
+    took = time.monotonic() - begun
     strongest = ", ".join(
         f"{d.score:.2f} at {d.region.left:.0f}-{d.region.right:.0f}"  # type: ignore[union-attr]
         f" x {d.region.top:.0f}-{d.region.bottom:.0f}"  # type: ignore[union-attr]

@@ -1,6 +1,6 @@
 """From trained weights to the pack's network: ONNX, then INT8 by calibration on training films.
 
-    python -m models.training.dr.export --data FRACATLAS --weights FILE.pt --work FOLDER
+    python -m models.training.dr.export --data FRACATLAS --weights FILE.pt --side 448 --work FOLDER
 
 NNCF with its bias correction: without it the film score of INT8 followed that of float32 at a
 correlation of 0.80 only, with it at 0.98. Weights use half their range: sums of full 8-bit
@@ -21,21 +21,23 @@ from numpy.typing import NDArray
 
 from appliance.inference.steps.film_input import letterbox
 from models.training.dr import augmentation, films
-from models.training.dr.network import SIDE, FilmNetwork
+from models.training.dr.network import FEATURES, FilmNetwork, PackNetwork
 
-_LAST = ("/heat/heat.1/Conv", "/reach/reach.1/Conv", "/Sigmoid", "/Concat")
+_LAST = ("heat/heat.1/Conv", "reach/reach.1/Conv", "Sigmoid", "Concat", "known/Gemm", "Expand")
+"""Ends of the names of nodes that stay as they are."""
 _CALIBRATION = 96
 _SEED = 11
 
 
-def to_onnx(weights: Path, target: Path) -> None:
+def to_onnx(weights: Path, known: Path, side: int, target: Path) -> None:
     """The network in float32, batch normalization folded into the convolutions."""
     network = FilmNetwork()
     network.load_state_dict(torch.load(weights))
-    network.eval()
+    head = torch.nn.Linear(FEATURES, 1)
+    head.load_state_dict(torch.load(known))
     torch.onnx.export(
-        network,
-        (torch.zeros(1, 1, SIDE, SIDE),),
+        PackNetwork(network, head).eval(),
+        (torch.zeros(1, 1, side, side),),
         target,
         input_names=["film"],
         output_names=["answer"],
@@ -44,15 +46,17 @@ def to_onnx(weights: Path, target: Path) -> None:
     )
 
 
-def quantize(source: Path, target: Path, collection: films.Collection) -> None:
+def quantize(source: Path, target: Path, collection: films.Collection, side: int) -> None:
     """INT8 with QDQ nodes, one file."""
-    squares = _calibration(collection)
+    squares = _calibration(collection, side)
+    network = onnx.load(source)
+    last = [node.name for node in network.graph.node if node.name.endswith(_LAST)]
     quantized = nncf.quantize(
-        onnx.load(source),
+        network,
         nncf.Dataset(squares, lambda square: {"film": square}),
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(squares),
-        ignored_scope=nncf.IgnoredScope(names=list(_LAST)),
+        ignored_scope=nncf.IgnoredScope(names=last),
         advanced_parameters=nncf.AdvancedQuantizationParameters(
             overflow_fix=nncf.OverflowFix.ENABLE
         ),
@@ -61,7 +65,7 @@ def quantize(source: Path, target: Path, collection: films.Collection) -> None:
     onnx.save(quantized, target)
 
 
-def _calibration(collection: films.Collection) -> list[NDArray[np.float32]]:
+def _calibration(collection: films.Collection, side: int) -> list[NDArray[np.float32]]:
     """Half of them fractured; every other one as it is, the rest varied as in training."""
     rng = np.random.default_rng(_SEED)
     groups = [
@@ -74,9 +78,9 @@ def _calibration(collection: films.Collection) -> list[NDArray[np.float32]]:
     ]
     squares = []
     for number, film in enumerate(chosen):
-        square = letterbox(film.pixels(), SIDE).square
+        square = letterbox(film.pixels(), side).square
         if number % 2:
-            square, _ = augmentation.example(film.pixels(), np.zeros((0, 4)), SIDE, rng)
+            square, _ = augmentation.example(film.pixels(), np.zeros((0, 4)), side, rng)
         squares.append(square[None, None])
     return squares
 
@@ -86,11 +90,12 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--data", type=Path, required=True)
     options.add_argument("--weights", type=Path, required=True)
+    options.add_argument("--side", type=int, required=True)
     options.add_argument("--work", type=Path, required=True)
     given = options.parse_args()
     whole = given.work / "network.fp32.onnx"
-    to_onnx(given.weights, whole)
-    quantize(whole, given.work / "network.onnx", films.load(given.data))
+    to_onnx(given.weights, given.work / "known.pt", given.side, whole)
+    quantize(whole, given.work / "network.onnx", films.load(given.data), given.side)
 
 
 if __name__ == "__main__":

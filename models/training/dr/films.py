@@ -31,10 +31,20 @@ class LabelledFilm:
     hardware: bool
     boxes: tuple[tuple[float, float, float, float], ...]
 
+    @property
+    def number(self) -> int:
+        """Of the film in the collection."""
+        return int("".join(c for c in self.path.stem if c.isdigit()))
+
     def pixels(self) -> NDArray[np.float32]:
         """Shape (rows, columns), in [0, 1], brighter = denser."""
         with Image.open(self.path) as image:
             return np.asarray(image.convert("L"), dtype=np.float32) / 255.0
+
+    def boxes_in(self, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """The boxes (n, 4) in pixels of a film of that shape (rows, columns)."""
+        rows, columns = shape
+        return np.array(self.boxes).reshape(-1, 4) * np.array([columns, rows] * 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,6 @@ def load(folder: Path) -> Collection:
                 hardware=row["hardware"] == "1",
                 boxes=tuple(boxes[row["image"]]),
             )
-            number = int("".join(c for c in row["image"] if c.isdigit()))
-            kept_back = row["split"] == "train" and (number // _BLOCK) % _FOLD_OF == 0
+            kept_back = row["split"] == "train" and (film.number // _BLOCK) % _FOLD_OF == 0
             parts["fold" if kept_back else row["split"]].append(film)
     return Collection(*(tuple(parts[name]) for name in ("train", "fold", "val")))

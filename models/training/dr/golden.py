@@ -17,7 +17,7 @@ from PIL import Image
 from appliance.imaging import Film
 from appliance.inference.detections import to_json
 from appliance.inference.steps.film_centre_heatmap import read
-from models.training.dr.evaluate import PARAMETERS, with_onnxruntime
+from models.training.dr.runtimes import parameters, with_onnxruntime
 
 
 def main() -> None:
@@ -28,11 +28,12 @@ def main() -> None:
     options.add_argument("cases", nargs="+", metavar="NAME=IMAGE")
     given = options.parse_args()
     network = with_onnxruntime((given.pack / "network.onnx").read_bytes())
+    wanted = parameters(given.pack)
     for case in given.cases:
         name, image = case.split("=")
         with Image.open(given.data / "images" / image) as opened:
             pixels = np.asarray(opened.convert("L"))
-        said = read(Film(pixels.astype(np.float32) / 255, None), network, PARAMETERS)
+        said = read(Film(pixels.astype(np.float32) / 255, None), network, wanted)
         np.savez_compressed(given.pack / "golden" / f"{name}.npz", pixels=pixels)
         expected = json.dumps({"detections": to_json(said)}, indent=1)
         (given.pack / "golden" / f"{name}.json").write_text(expected + "\n")

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 STRIDE = 8
-SIDE = 384
 _STAGES = (  # expansion, channels, repeats, stride, kernel
     (1, 16, 1, 1, 3),
     (6, 24, 2, 2, 3),
@@ -21,6 +20,8 @@ _STAGES = (  # expansion, channels, repeats, stride, kernel
     (6, 192, 4, 2, 5),
     (6, 320, 1, 1, 3),
 )
+_KEPT = 3
+FEATURES = 320
 _TAPS = (4, 10, 15)
 """Blocks whose outputs feed the pyramid: strides 8, 16 and 32 with 40, 112 and 320 channels."""
 
@@ -70,17 +71,27 @@ class Backbone(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """(n, 1, h, w) in [0, 1] → features at strides 8, 16 and 32."""
+        return self.above(self.below(x))
+
+    def below(self, x: Tensor) -> Tensor:
+        """The stem and the blocks up to stride 4: training leaves them as ImageNet made them."""
         x = functional.relu6(self._bn0(self._conv_stem(x * 2 - 1)))
+        for block in self._blocks[:_KEPT]:
+            x = block(x)
+        return x
+
+    def above(self, x: Tensor) -> list[Tensor]:
+        """What `below` says → features at strides 8, 16 and 32."""
         taps = []
-        for number, block in enumerate(self._blocks):
+        for number, block in enumerate(self._blocks[_KEPT:], start=_KEPT):
             x = block(x)
             if number in _TAPS:
                 taps.append(x)
         return taps
 
-    def first(self, blocks: int) -> list[nn.Module]:
-        """The stem and so many blocks."""
-        return [self._conv_stem, self._bn0, *self._blocks[:blocks]]
+    def kept(self) -> list[nn.Module]:
+        """What `below` runs."""
+        return [self._conv_stem, self._bn0, *self._blocks[:_KEPT]]
 
     def load_imagenet(self) -> None:
         """Start from the published weights."""
@@ -95,7 +106,7 @@ class Backbone(nn.Module):
 
 
 class FilmNetwork(nn.Module):
-    """Film → (n, 5, h / 8, w / 8): heat in [0, 1]; ln of left, top, right, bottom reach.
+    """Film (n, 1, h, w) → heat, and ln of left, top, right, bottom reach, at h / 8, w / 8.
 
     A reach is the distance from the cell's centre to that edge of the box, as a share of the
     side of the network's input.
@@ -104,7 +115,7 @@ class FilmNetwork(nn.Module):
     def __init__(self, width: int = 64) -> None:
         super().__init__()
         self.backbone = Backbone()
-        self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in (40, 112, 320))
+        self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in (40, 112, FEATURES))
         self.mix16 = _separable(width)
         self.mix8 = _separable(width)
         self.heat = nn.Sequential(_separable(width), nn.Conv2d(width, 1, 1))
@@ -112,19 +123,35 @@ class FilmNetwork(nn.Module):
         nn.init.constant_(self.heat[1].bias, -4.0)
         nn.init.constant_(self.reach[1].bias, -3.0)
 
-    def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of the heat (n, 1, …) and ln reaches (n, 4, …)."""
-        at8, at16, at32 = (
-            lateral(tap) for lateral, tap in zip(self.lateral, self.backbone(x), strict=True)
-        )
+    def heads(self, taps: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """From the backbone's features: logits of the heat (n, 1, …) and ln reaches (n, 4, …)."""
+        at8, at16, at32 = (lateral(tap) for lateral, tap in zip(self.lateral, taps, strict=True))
         at16 = self.mix16(at16 + functional.interpolate(at32, scale_factor=2.0))
         at8 = self.mix8(at8 + functional.interpolate(at16, scale_factor=2.0))
         return self.heat(at8), self.reach(at8)
 
+    def pooled(self, x: Tensor) -> Tensor:
+        """Means over the film of the backbone's last features, (n, FEATURES)."""
+        return self.backbone(x)[-1].mean(dim=(2, 3))
+
+
+class PackNetwork(nn.Module):
+    """As the box runs it: (n, 6, h / 8, w / 8), the last channel the same everywhere.
+
+    known: from `FilmNetwork.pooled` to the logit of the chance that this is a film of a limb.
+    """
+
+    def __init__(self, network: FilmNetwork, known: nn.Linear) -> None:
+        super().__init__()
+        self.network, self.known = network, known
+
     def forward(self, x: Tensor) -> Tensor:
-        """As the box runs it."""
-        heat, reach = self.features(x)
-        return torch.cat([torch.sigmoid(heat), reach], dim=1)
+        """Heat in [0, 1], ln reaches, chance that the film is of the kind that is known."""
+        taps = self.network.backbone(x)
+        heat, reach = self.network.heads(taps)
+        chance = torch.sigmoid(self.known(taps[-1].mean(dim=(2, 3))))
+        everywhere = chance[:, :, None, None].expand_as(heat)
+        return torch.cat([torch.sigmoid(heat), reach, everywhere], dim=1)
 
 
 def _separable(width: int) -> nn.Sequential:

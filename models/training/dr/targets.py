@@ -36,8 +36,12 @@ def render(boxes: NDArray[np.float64], side: int) -> NDArray[np.float32]:
     return target
 
 
-def loss(heat: Tensor, reach: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """CenterNet's focal loss on the heat, and 1 - IoU on the boxes of cells near centres."""
+def loss(heat: Tensor, reach: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """CenterNet's focal loss on the heat; 1 - IoU on boxes near centres; and of the whole film.
+
+    The last is what its score will be judged by: the strongest cell within a fracture, or of an
+    intact film, as the chance that the film is fractured.
+    """
     wanted = target[:, :1]
     # a bell's peak is one: exactly those cells are positives
     positive = (wanted >= 1.0).float()
@@ -49,7 +53,11 @@ def loss(heat: Tensor, reach: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     iou = _iou(reach.clamp(-7, 0.5).exp(), target[:, 1:].exp())
     box = ((1 - iou) * near).sum() / near.sum().clamp(min=1)
     smooth = (functional.smooth_l1_loss(reach, target[:, 1:], reduction="none") * near).sum()
-    return focal, box + 0.1 * smooth / near.sum().clamp(min=1)
+    fractured = positive.amax(dim=(1, 2, 3))
+    counts = (near > 0) | (fractured[:, None, None, None] == 0)
+    strongest = heat.masked_fill(~counts, -1e4).amax(dim=(1, 2, 3))
+    whole = functional.binary_cross_entropy_with_logits(strongest, fractured)
+    return focal, box + 0.1 * smooth / near.sum().clamp(min=1), whole
 
 
 def _iou(a: Tensor, b: Tensor) -> Tensor:
