@@ -10,6 +10,9 @@ import pytest
 from appliance.ledger.intake import IntakeLedger
 from appliance.sealing import MasterKey
 from appliance.storage import BlobStore
+from appliance.update import slots
+from appliance.update.slots import PackRef, Source
+from appliance.update.slots_file import read_slots, write_slots
 from tests.simulators.modality import associate
 from tests.simulators.objects import ct_series
 from tests.simulators.power import disk, mounted
@@ -65,3 +68,29 @@ def acknowledged_and_readable(state: Path, master: MasterKey, acknowledged: set[
     finally:
         ledger.close()
     return {master.instance_key(uid) for uid in acknowledged} <= {each.instance for each in filed}
+
+
+def test_a_power_cut_leaves_the_old_slots_or_the_new_ones_and_never_neither(
+    tmp_path: Path,
+) -> None:
+    pack = PackRef("0.1.0.1", "a" * 64, 1, Source.FACTORY)
+    other = PackRef("0.2.0.1", "b" * 64, 1, Source.STORE)
+    life = [slots.installed(pack, 0.0)]
+    life.append(slots.proved(life[-1], 1.0))
+    life.append(slots.offered(life[-1], other, 2.0))
+    life.append(slots.begun(slots.admitted(life[-1], 3.0), 4.0))
+    life.append(slots.counted(life[-1]))
+    life.append(slots.proved(life[-1], 5.0))
+    life.append(slots.retreated(life[-1], "inference-crashed", "", 6.0))
+    cuts = []
+    with disk(tmp_path) as power:
+        path = power.root / "slots.json"
+        for number, slot in enumerate(life):
+            write_slots(path, {"ct": slot})
+            cuts.append((power.cut(tmp_path / f"cut{number}"), slot))
+            # Amid the next change: all that it does, but for its end, is on the way.
+            path.with_name(".slots.json.0").write_bytes(b'{"format": 1, "packs"')
+    for medium, slot in cuts:
+        with mounted(medium, tmp_path / "after") as root:
+            assert read_slots(root / "slots.json") == {"ct": slot}
+        medium.unlink()
