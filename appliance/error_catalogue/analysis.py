@@ -20,6 +20,10 @@ ANALYSIS: Final = {
         "A radiograph shows nothing, or the same everywhere.",
         "Look at it at the modality: the exposure or the transfer failed.",
     ),
+    "film-not-recognised": Explanation(
+        "A radiograph does not look like the films of limbs that the model learnt from.",
+        "Look at it: it shows another part of the body than its tags say, or no patient at all.",
+    ),
     "inference-crashed": Explanation(
         "The inference child died while it read a study; the study counts as not analysed.",
         "Osteon starts a fresh child by itself and tries again. If it comes back, set `device: "

@@ -53,7 +53,7 @@ def _seen(
     network: Network, square: NDArray[np.float32], axes: tuple[int, ...]
 ) -> NDArray[np.float32]:
     """The answer to the square mirrored along these axes of an answer, mirrored back."""
-    said = answer(network, np.flip(square, [axis - 1 for axis in axes]))
+    said = answer(network, np.flip(square, tuple(axis - 1 for axis in axes)))
     for axis in axes:
         said = np.flip(said, axis)[list(_SWAPPED[axis][: len(said)])]
     return said

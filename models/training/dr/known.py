@@ -21,7 +21,7 @@ from appliance.inference.steps.film_input import letterbox
 from models.training.dr import augmentation, films, others
 from models.training.dr.network import FEATURES, FilmNetwork
 
-_FILMS = 600
+_FILMS = 400
 _SEED = 23
 _PENALTY = 20.0
 Features = NDArray[np.float64]
@@ -76,7 +76,10 @@ def main() -> None:
     plain = (letterbox(film.pixels(), given.side).square for film in chosen)
     varied = (_varied(film, given.side, rng) for film in chosen)
     limbs = features(network, (*plain, *varied))
-    head = fit(limbs, features(network, others.squares(given.data, given.side, rng)))
+    head = fit(
+        limbs,
+        features(network, others.squares(given.data, given.side, np.random.default_rng(_SEED + 1))),
+    )
     torch.save(head.state_dict(), given.work / "known.pt")
     fold = features(network, (letterbox(f.pixels(), given.side).square for f in collection.fold))
     with torch.no_grad():
