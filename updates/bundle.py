@@ -149,10 +149,11 @@ class Bundle:
         """Whether everything has enough signatures."""
         return all(standing.is_complete for standing in self.standings())
 
-    def sign(self, signer: Signer) -> tuple[str, ...]:
+    def sign(self, signer: Signer, *, packs_only: bool = False) -> tuple[str, ...]:
         """Sign everything that this key may sign and that is ready; returns the documents.
 
-        None where others must sign first, or this key has done all that it can.
+        None where others must sign first, or this key has done all that it can. packs_only: leave
+        the list that names the packs for later, so that one more person may sign them.
 
         Raises:
             PublishError: The key may sign nothing here.
@@ -165,6 +166,8 @@ class Bundle:
         for name in mine:
             document = self.documents[name]
             if keyid in document.signatures or not self._is_ready(name):
+                continue
+            if packs_only and not name.startswith(MANIFESTS):
                 continue
             if name == MODELS_ROLE and not document.signatures:
                 self._name_manifests(document.signed)

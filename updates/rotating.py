@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from securesystemslib.signer import Key
@@ -28,42 +29,57 @@ def renew(draft: Draft, roles: Iterable[str], now: datetime) -> Bundle:
     return Bundle({role: next_targets(draft, role, now) for role in wanted}, authority(draft))
 
 
-def exchange(
-    draft: Draft,
-    removed: Collection[str],
-    added: Mapping[str, Collection[Key]],
-    now: datetime,
-    roles: Collection[str] = tuple(RULES),
-) -> Bundle:
-    """Take keys, by holder or key id, out of roles, and put others in.
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Which keys go and come.
+
+    removed: holders or key ids. added: by role. roles: those that it is about. stops_packs: it may
+    leave packs of the rollout with too few signatures; boxes then stop using them.
+    """
+
+    removed: Collection[str]
+    added: Mapping[str, Collection[Key]]
+    roles: Collection[str] = tuple(RULES)
+    stops_packs: bool = False
+
+
+def exchange(draft: Draft, wanted: Exchange, now: datetime) -> Bundle:
+    """Take keys out of roles, and put others in.
 
     What the changed roles have signed is signed again by those who remain: the list of models with
     the packs that the rollout names; other packs, which nobody is meant to fetch, are dropped.
 
     Raises:
-        PublishError: No such key, or too few would remain.
+        PublishError: No such key, too few would remain, or a pack would have too few signatures.
     """
     documents = {role: next_targets(draft, role, now) for role in (ROOT, TARGETS)}
-    changed: dict[str, set[str]] = {ROOT: set(), TARGETS: set()}
+    bundle, touched = Bundle({}, authority(draft)), set[str]()
     for delegator, document in documents.items():
-        for role in _roles_of(document.signed):
-            if role in roles and _exchange(document.signed, role, removed, added.get(role, ())):
-                changed[delegator].add(role)
-    touched = changed[ROOT] | changed[TARGETS]
+        changed = _exchange_all(document.signed, wanted)
+        touched |= changed
+        if changed or delegator in touched:
+            bundle.documents[delegator] = document
     if not touched:
         raise PublishError("no role has such a key")
-    if unknown := added.keys() - touched:
+    if unknown := wanted.added.keys() - touched:
         raise PublishError(f"no keys to add for {', '.join(sorted(unknown))}")
-    bundle = Bundle({}, authority(draft))
-    if changed[ROOT]:
-        bundle.documents[ROOT] = documents[ROOT]
-    if changed[TARGETS] or TARGETS in touched:
-        bundle.documents[TARGETS] = documents[TARGETS]
     if MODELS_ROLE in touched:
         _sign_models_again(draft, bundle, now)
+        if not wanted.stops_packs:
+            _refuse_unsigned_packs(bundle)
     if OS_ROLE in touched:
         bundle.documents[OS_ROLE] = next_targets(draft, OS_ROLE, now)
     return bundle
+
+
+def _exchange_all(delegator: Root | Targets, wanted: Exchange) -> set[str]:
+    """Change the keys of each role that it names; returns those that have changed."""
+    return {
+        role
+        for role in _roles_of(delegator)
+        if role in wanted.roles
+        and _exchange(delegator, role, wanted.removed, wanted.added.get(role, ()))
+    }
 
 
 def _roles_of(delegator: Root | Targets) -> Collection[str]:
@@ -86,6 +102,16 @@ def _exchange(
     if len(named.keyids) < named.threshold:
         raise PublishError(f"{role} would have fewer keys than it needs: add one")
     return named.keyids != before
+
+
+def _refuse_unsigned_packs(bundle: Bundle) -> None:
+    """A box keeps the signatures that a pack came with; one that lost too many is used no more."""
+    short = [name for name, _ in bundle.manifests() if not bundle.standing(name).is_complete]
+    if short:
+        raise PublishError(
+            f"{', '.join(short)}: too few signatures would be left, and boxes would stop using it. "
+            "Release and roll out a build that others have signed, then come back; or --stop-packs"
+        )
 
 
 def _sign_models_again(draft: Draft, bundle: Bundle, now: datetime) -> None:

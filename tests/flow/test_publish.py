@@ -259,14 +259,12 @@ def test_a_revoked_key_is_trusted_nowhere_and_the_packs_stay_good(
     bundle = revoke(maker, "alice", *OFFLINE)
     maker.sign(bundle, "bob", *OFFLINE)
     maker.sign(bundle, "carol", *OFFLINE)
-    # The manifest had bob's signature already: carol's was the second; the list then needs bob's.
-    maker.sign(bundle, "bob", "models")
     maker.run("accept", bundle)
     for delegator, role in ((maker.trust.root, "root"), (maker.trust.targets, "models")):
         holders = {delegator.get_key(each) for each in delegator.get_delegated_role(role).keyids}
         names = {key.unrecognized_fields["x-osteon-holder"] for key in holders}
         assert names == {"bob", "carol", "dave"}, role
-    # A box that was there from the start follows, and finds the pack that it had, whole.
+    # A box that was there from the start follows, and the pack that it has is signed by enough.
     maker.run("publish", tmp_path / "www")
     found = Client(tmp_path / "box", maker.first_root).digests(tmp_path / "www")
     assert manifest_target(NAME, FIRST) in found
@@ -278,6 +276,22 @@ def test_a_revoked_key_is_trusted_nowhere_and_the_packs_stay_good(
         open_pack(pack_copy, maker.trust)
     with pytest.raises(PackError, match="1 of 2 signatures"):
         open_pack(pack_copy, before)
+
+
+def test_a_revocation_that_would_stop_a_pack_says_so(maker: Maker, bundle: Path) -> None:
+    """Two people signed it: without one of them, boxes would stop using it."""
+    for holder in ("alice", "bob", "alice"):
+        maker.sign(bundle, holder, "models")
+    maker.run("accept", bundle)
+    maker.run("rollout", "start", NAME, NEXT)
+    added = maker.public(*((role, "dave") for role in OFFLINE))
+    words = ("revoke", "alice", "--add", added, "--out", maker.folder / "revoke.zip")
+    assert f"manifests/{NAME}/{NEXT}: too few signatures" in refusal(maker, *words)
+    maker.run(*words, "--stop-packs")
+    for holder in ("bob", "carol"):
+        maker.sign(maker.folder / "revoke.zip", holder, *OFFLINE)
+    maker.sign(maker.folder / "revoke.zip", "bob", "models")  # after carol's second one
+    maker.run("accept", maker.folder / "revoke.zip")
 
 
 def test_one_stolen_key_changes_nothing_alone(maker: Maker) -> None:
@@ -498,7 +512,7 @@ def test_every_act_is_in_the_history(maker: Maker, tmp_path: Path) -> None:
     verbs = maker.verbs()
     assert verbs[0] == "ceremony"
     assert verbs[-3:] == ["refresh", "publish", "export-usb"]
-    assert verbs.count("sign") == 2 * len(OFFLINE) + 3
+    assert verbs.count("sign") == 2 * len(OFFLINE) + 4
     lines = json.loads(maker.run("history", "--json"))
     assert all(line.keys() == {"at", "by", "verb", "what"} for line in lines)
     assert any("alice signed root" in line["what"] for line in lines)

@@ -9,7 +9,7 @@ import click
 from updates.cli.desk import Desk, dry_run_option, workspace_option
 from updates.keys import holder_of, public_keys
 from updates.roles import RULES
-from updates.rotating import exchange
+from updates.rotating import Exchange, exchange
 from updates.rotating import renew as renewed
 
 _out = click.option(
@@ -24,6 +24,13 @@ _add = click.option(
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     metavar="FOLDER",
     help="The public halves of the new keys: ROLE.HOLDER.pub.json.",
+)
+
+
+_stop_packs = click.option(
+    "--stop-packs",
+    is_flag=True,
+    help="Even where boxes then have too few signatures for a pack, and stop using it.",
 )
 
 
@@ -43,6 +50,7 @@ def renew(desk: Desk, roles: tuple[str, ...], out: Path, *, is_dry: bool) -> Non
 @click.option("--remove", "removed", multiple=True, metavar="HOLDER|KEYID", help="Its old key.")
 @_add
 @_out
+@_stop_packs
 @workspace_option
 @dry_run_option
 def rotate(  # noqa: PLR0913 - the options of a verb
@@ -52,11 +60,13 @@ def rotate(  # noqa: PLR0913 - the options of a verb
     add: Path | None,
     out: Path,
     *,
+    stop_packs: bool,
     is_dry: bool,
 ) -> None:
     """Propose other keys for one ROLE."""
     added = {role: public_keys(add).get(role, [])} if add else {}
-    bundle = exchange(desk.draft, removed, added, desk.now, (role,))
+    wanted = Exchange(removed, added, (role,), stop_packs)
+    bundle = exchange(desk.draft, wanted, desk.now)
     names = [f"-{each}" for each in removed] + [f"+{holder_of(key)}" for key in added.get(role, ())]
     desk.hand_out(bundle, out, "rotate", f"{role} {' '.join(names)}", is_dry=is_dry)
 
@@ -65,9 +75,19 @@ def rotate(  # noqa: PLR0913 - the options of a verb
 @click.argument("keys", nargs=-1, required=True, metavar="HOLDER|KEYID...")
 @_add
 @_out
+@_stop_packs
 @workspace_option
 @dry_run_option
-def revoke(desk: Desk, keys: tuple[str, ...], add: Path | None, out: Path, *, is_dry: bool) -> None:
+def revoke(  # noqa: PLR0913 - the options of a verb
+    desk: Desk,
+    keys: tuple[str, ...],
+    add: Path | None,
+    out: Path,
+    *,
+    stop_packs: bool,
+    is_dry: bool,
+) -> None:
     """Propose to trust a lost or stolen key nowhere any more, in whatever role it stands."""
-    bundle = exchange(desk.draft, keys, public_keys(add) if add else {}, desk.now)
+    wanted = Exchange(keys, public_keys(add) if add else {}, stops_packs=stop_packs)
+    bundle = exchange(desk.draft, wanted, desk.now)
     desk.hand_out(bundle, out, "revoke", ", ".join(keys), is_dry=is_dry)

@@ -48,6 +48,11 @@ def show(file: Path) -> None:
     metavar="FILE",
     help="The public half of a key in a token.",
 )
+@click.option(
+    "--packs-only",
+    is_flag=True,
+    help="Sign the packs, not yet the list of them, so that one more person can sign them too.",
+)
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask whether you mean it.")
 @passphrase_option
 @workspace_option
@@ -59,6 +64,7 @@ def sign(  # noqa: PLR0913 - the options of a verb
     keys: tuple[str, ...],
     public: Path | None,
     passphrase: Passphrase,
+    packs_only: bool,
     is_sure: bool,
     is_dry: bool,
 ) -> None:
@@ -71,7 +77,7 @@ def sign(  # noqa: PLR0913 - the options of a verb
     for key in keys:
         signer = open_signer(key, public, passphrase)
         keyid = signer.public_key.keyid
-        if not (signed := bundle.sign(signer)):
+        if not (signed := bundle.sign(signer, packs_only=packs_only)):
             continue
         what = f"{bundle.holder(keyid)} signed {', '.join(signed)} (key {keyid[:8]})"
         screen().print(what)
