@@ -17,6 +17,8 @@ from appliance import journal
 from appliance.acceptance import Acceptance, AcceptanceFile, Criteria, Measured, judge, measure
 from appliance.acceptance.measure import Read
 from appliance.acceptance.record import Interval
+from appliance.audit.events import AuditEvent, AuditKind
+from appliance.audit.report import report_if_possible
 from appliance.cli.acceptance_shown import show
 from appliance.cli.options import config_option, json_option, site_of
 from appliance.cli.presentation import as_json
@@ -24,6 +26,7 @@ from appliance.clock import SystemClock
 from appliance.config.schema import PackUse, Site
 from appliance.daemon.loading import Model, model_of
 from appliance.daemon.pack_places import pack_in_use, pack_on_trial, uses
+from appliance.daemon.state import StateFolder
 from appliance.domain import Detection
 from appliance.errors import UsageError
 from appliance.evaluation import Estimate, summary
@@ -103,12 +106,20 @@ def accept(  # noqa: PLR0913 - a command's options
     asked = _Asked(folder, by.strip(), candidate, results, not (measure_only or results))
     acceptance, figures = _measured(site, pack, asked, criteria)
     if asked.keeps:
-        AcceptanceFile(Path(site.state_folder)).keep(acceptance)
+        _keep(site, acceptance)
     if is_json:
         as_json({**asdict(acceptance), "accepted": acceptance.is_accepted, "kept": asked.keeps})
     else:
         show(acceptance, figures, is_kept=asked.keeps, is_reports=results is not None)
     sys.exit(0 if acceptance.is_accepted else 1)
+
+
+def _keep(site: Site, acceptance: Acceptance) -> None:
+    state = StateFolder(Path(site.state_folder))
+    AcceptanceFile(state.root).keep(acceptance)
+    model, verdict = acceptance.model, "accepted" if acceptance.is_accepted else "refused"
+    subject, detail = f"{model.name} {model.version}", f"{verdict} by {acceptance.by}"
+    report_if_possible(state.access, AuditEvent(AuditKind.MODEL_ACCEPTANCE, "", subject, detail))
 
 
 def _measured(

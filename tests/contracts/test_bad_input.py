@@ -69,6 +69,7 @@ def sound_or_aloud(name: str, image: Image) -> Iterator[Detection]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", bad_input.READABLE_VOLUMES)
 @pytest.mark.parametrize("name", packs("volume"))
 def test_metal_contrast_motion_and_cut_off_chests(name: str, kind: str) -> None:
