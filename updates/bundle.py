@@ -17,7 +17,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from securesystemslib.signer import Key, Signer
-from tuf.api.exceptions import LengthOrHashMismatchError, RepositoryError
+from tuf.api.exceptions import (
+    LengthOrHashMismatchError,
+    RepositoryError,
+    UnsignedMetadataError,
+)
 from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 
 from appliance.errors import UpdateError
@@ -171,7 +175,10 @@ class Bundle:
                 continue
             if name == MODELS_ROLE and not document.signatures:
                 self._name_manifests(document.signed)
-            document.sign(signer, append=True)
+            try:
+                document.sign(signer, append=True)
+            except UnsignedMetadataError as error:
+                raise PublishError(f"the key did not sign: {error.__cause__}") from None
             done.append(name)
         return tuple(done)
 

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from securesystemslib.exceptions import UnsupportedLibraryError
 from securesystemslib.signer import CryptoSigner, HSMSigner, Key, Signer, SSlibKey
 
 from appliance.storage import write_durably
@@ -29,6 +30,7 @@ Passphrase = Callable[[str], bytes]
 HOLDER: Final = "x-osteon-holder"
 """Field of a key in the metadata: who holds it. For people; no check rests on it."""
 TOKEN: Final = "hsm:"  # noqa: S105 - the scheme of securesystemslib's key URIs
+_TOKEN_TROUBLE: Final = (UnsupportedLibraryError, OSError, ValueError, RuntimeError)
 _SHORTEST: Final = 12
 _PUBLIC: Final = ".pub.json"
 
@@ -90,8 +92,27 @@ def open_signer(reference: str, public: Path | None, passphrase: Passphrase) -> 
         return HSMSigner.from_priv_key_uri(
             reference, read_public(public), lambda what: passphrase(what).decode()
         )
-    except (ImportError, OSError, ValueError, RuntimeError) as error:
+    except _TOKEN_TROUBLE as error:
         raise PublishError(f"the token cannot be used: {error}") from None
+
+
+def token_key(
+    folder: Path, role: str, holder: str, label: str | None, pin: Passphrase
+) -> tuple[str, Path]:
+    """Take over the public half of a key that a token holds; returns the key's URI and the file.
+
+    label: of the token, where there is more than one.
+
+    Raises:
+        PublishError: No such token or key, or no PKCS #11 module.
+    """
+    try:
+        uri, key = HSMSigner.import_(None, label, lambda what: pin(what).decode())
+    except _TOKEN_TROUBLE as error:
+        raise PublishError(f"the token cannot be used: {error}") from None
+    public = folder / f"{role}.{holder}{_PUBLIC}"
+    write_public(public, key, holder)
+    return uri, public
 
 
 def signer_among(files: Iterable[Path], keyids: Iterable[str], passphrase: Passphrase) -> Signer:

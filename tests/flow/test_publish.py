@@ -174,6 +174,20 @@ def test_a_short_passphrase_is_refused(maker: Maker, tmp_path: Path) -> None:
     assert "12 characters" in refusal(maker, "new-key", "root", "dave", "--out", tmp_path)
 
 
+def test_a_token_that_cannot_be_used_is_said_so(
+    maker: Maker, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYKCS11LIB", raising=False)
+    public = maker.key("models", "alice").with_suffix(".pub.json")
+    words = ("sign", bundle, "--yes", "--key", "hsm:2?label=maker")
+    assert "needs --public" in refusal(maker, *words)
+    assert "the token cannot be used" in refusal(maker, *words, "--public", public)
+    out = maker.folder / "public"
+    assert "the token cannot be used" in refusal(
+        maker, "token-key", "models", "carol", "--out", out
+    )
+
+
 def test_three_people_are_three_keys(maker: Maker) -> None:
     keys = public_keys(maker.folder / "public")
     for folder in (maker.folder / "public").iterdir():

@@ -20,6 +20,7 @@ from updates.errors import PublishError
 from updates.founding import first_metadata
 from updates.keys import Passphrase, holder_of, public_keys
 from updates.keys import new_key as make_key
+from updates.keys import token_key as take_over
 from updates.roles import ROOT, RULES
 
 
@@ -43,6 +44,24 @@ def new_key(role: str, holder: str, out: Path, passphrase: Passphrase) -> None:
         raise PublishError("the two passphrases differ")
     private, public = make_key(out, role, holder, secret)
     screen().print(f"private (keep, two copies): {private}\npublic (hand over):         {public}")
+
+
+@click.command("token-key")
+@click.argument("role", type=click.Choice(tuple(RULES)))
+@click.argument("holder")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    required=True,
+    metavar="FOLDER",
+    help="Where the public half goes.",
+)
+@click.option("--token", metavar="LABEL", help="Which token, where there is more than one.")
+@passphrase_option
+def token_key(role: str, holder: str, out: Path, token: str | None, passphrase: Passphrase) -> None:
+    """Use a key (ECDSA P-256, id 2) that a hardware token made and holds (PKCS #11)."""
+    uri, public = take_over(out, role, holder, token, passphrase)
+    screen().print(f"sign with: --key '{uri}' --public {public}", soft_wrap=True)
 
 
 @click.command()

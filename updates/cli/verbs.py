@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from updates.cli.ceremony import ceremony, new_key
+from updates.cli.ceremony import ceremony, new_key, token_key
 from updates.cli.fleet import fleet
 from updates.cli.history import history
 from updates.cli.packs import build, lint
@@ -17,6 +17,7 @@ from updates.cli.signing import accept, show, sign
 @click.group(
     commands=[
         new_key,
+        token_key,
         ceremony,
         show,
         sign,
