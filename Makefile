@@ -5,10 +5,18 @@ UV := .venv/bin/uv
 # ippeveprinter, Orthanc and mkfs lie there, and a plain user has no /usr/sbin in PATH.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: demo test check docs bench sweep evaluate setup lock clean
+.PHONY: demo demo-update demo-wipe test check docs bench sweep evaluate setup lock clean
 
 demo: setup
 	@$(PYTHON) -m tests.demo
+
+# A full box is wiped before your eyes: plan, wipe, certificate.
+demo-wipe: setup
+	@$(PYTHON) -m tests.demo.wipe
+
+# A good and a bad update of a model, from the maker's keys to the fleet's table.
+demo-update: setup
+	@$(PYTHON) -m tests.demo_update
 
 test: check
 	$(PYTHON) -m pytest -n 2 --dist loadfile

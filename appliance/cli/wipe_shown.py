@@ -11,10 +11,9 @@ from rich.table import Table
 from appliance.cli.presentation import as_json, screen, table
 from appliance.wipe.certificate import Status
 from appliance.wipe.journal import Intent
-from appliance.wipe.plan import Medium, Reach, Undelivered, WipePlan
+from appliance.wipe.plan import Medium, Reach, Undelivered, WipePlan, size_text
 
 _SHOWN_DIGITS: Final = 4
-_GIB: Final = 2**30
 _STYLE: Final = {Status.PURGE: "bold green", Status.CLEAR: "bold green", Status.FAILED: "bold red"}
 
 
@@ -74,7 +73,7 @@ def _hidden(serial: str) -> str:
 
 
 def _medium(medium: Medium) -> str:
-    said = (medium.make, medium.model, medium.serial, f"{medium.size / _GIB:.1f} GiB")
+    said = (medium.make, medium.model, medium.serial, size_text(medium.size))
     words = f"{medium.target or medium.disk}: {' '.join(part for part in said if part)}"
     if not medium.target:
         return f"{words}; the operating system stays on it"
@@ -87,6 +86,8 @@ def _why(plan: WipePlan) -> str:
         return "by the medium's own erase commands, if it has them"
     if any(medium.shared_with for medium in plan.media if medium.target):
         return "the medium is shared, so only our part of it is erased"
+    if all(medium.target for medium in plan.media):
+        return "the medium has no erase commands of its own that could be relied upon"
     return "a plain installation: keys and files go; flash may keep sealed copies"
 
 

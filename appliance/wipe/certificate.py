@@ -229,7 +229,8 @@ def _line(
         sanitized=medium.target or "files",
         status=medium_status(medium, records),
         method=erased.method if erased else "overwrite" if not medium.target else "",
-        technique=technique or ("files overwritten and deleted" if not medium.target else ""),
+        technique=technique
+        or ("keys and ledgers overwritten, sealed files deleted" if not medium.target else ""),
         tool=tools.get(tool_of(technique), "osteon"),
         verification=next((one.detail for one in verified if one.what == about), ""),
     )

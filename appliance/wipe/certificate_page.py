@@ -13,6 +13,7 @@ from appliance.alerts.sheet import Sheet
 from appliance.alerts.times import local_time
 from appliance.wipe.certificate import Certificate, Issued, MediumLine
 from appliance.wipe.journal import Evidence, Result
+from appliance.wipe.plan import size_text
 
 _VALUES_AT: Final = 0.24
 _SIZE: Final = 9.0
@@ -21,7 +22,6 @@ _MOST_LINES: Final = 2
 _MOST_MEDIA: Final = 3
 _MOST_LISTED: Final = 4
 _GROUP: Final = 4
-_GIB: Final = 2**30
 
 Row = tuple[str, str]
 
@@ -97,7 +97,7 @@ def _medium(medium: MediumLine, texts: Catalogue) -> Iterator[Row]:
     between = texts.text("terms.list-separator")
     unknown = texts.text("handover.unknown")
     model = " ".join(part for part in (medium.make, medium.model) if part) or unknown
-    size = f"{medium.size / _GIB:.1f} GiB"
+    size = size_text(medium.size)
     serial = texts.text("wipe.serial-of", serial=medium.serial or unknown)
     yield (
         texts.text("wipe.model"),

@@ -13,6 +13,7 @@ from appliance.errors import StorageError
 from appliance.ledger.delivery import DeliveryLedger, DeliveryState
 from appliance.ledger.work import WorkLedger
 from appliance.wipe.luks import read_header
+from appliance.wipe.media import WITH_ERASE_COMMANDS
 from appliance.wipe.plan import Medium, Outstanding, Reach, Undelivered, Volume
 from appliance.wipe.programs import Programs
 
@@ -132,6 +133,7 @@ def medium_of(device: str, programs: Programs, *, is_erased: bool) -> Medium:
     size = next((each["size"] for each in blocks if each["path"] == device), disk.get("size", 0))
     shared = tuple(sorted(_others(blocks, device)))
     is_whole = is_erased and not shared
+    kind = _text(disk, "tran") or ("loop" if disk.get("type") == "loop" else "")
     return Medium(
         disk=disk["path"],
         target=(disk["path"] if is_whole else device) if is_erased else "",
@@ -139,9 +141,9 @@ def medium_of(device: str, programs: Programs, *, is_erased: bool) -> Medium:
         make=_text(disk, "vendor"),
         model=_text(disk, "model"),
         serial=_text(disk, "serial"),
-        kind=_text(disk, "tran") or ("loop" if disk.get("type") == "loop" else ""),
+        kind=kind,
         is_rotating=disk.get("rota") in {True, "1"},
-        reach=Reach.PURGE if is_whole else Reach.CLEAR,
+        reach=Reach.PURGE if is_whole and kind in WITH_ERASE_COMMANDS else Reach.CLEAR,
         shared_with=shared,
     )
 

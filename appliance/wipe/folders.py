@@ -1,7 +1,7 @@
-"""Destroying files: content first, then the name. Never through a link, never off the file system.
+"""Destroying files: keys by content and name, what they sealed by name. Follows no link.
 
-What the medium keeps besides (flash behind its translation layer, blocks that the file system had
-freed before) is not reached; the certificate says so.
+Never leaves the file system either. What the medium keeps besides (flash behind its translation
+layer, blocks that the file system had freed before) is not reached; the certificate says so.
 """
 
 from __future__ import annotations
@@ -15,14 +15,10 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from appliance.storage import fsync_folder
-from appliance.wipe.programs import Programs
 
 _OPEN: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHUNK: Final = 1 << 20
-_SYNC_SECONDS: Final = 300.0
-HEAD_BYTES: Final = 4096
-"""Of a sealed file: what its key is derived with (Tink's streaming header) lies there."""
 
 
 @dataclass
@@ -48,7 +44,7 @@ def destroy_file(path: Path) -> None:
         path.unlink()
         return
     try:
-        _overwrite(descriptor, most=None)
+        _overwrite(descriptor)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -73,11 +69,11 @@ def spoil_keys(root: Path, is_sealed: Callable[[str], bool]) -> Removal:
     return done
 
 
-def remove_folder(root: Path, is_sealed: Callable[[str], bool], programs: Programs) -> Removal:
-    """Destroy all files below a folder, then the folder.
+def remove_folder(root: Path) -> Removal:
+    """Take away all files below a folder, then the folder.
 
-    First every file loses its content, or only its head where its name says that the rest is sealed
-    with a key that is gone. One sync of that file system makes it durable. Then the names go.
+    Content is not touched: what may hold a key was overwritten before, and what is sealed has no
+    key any more. Hundreds of thousands of images could not be overwritten while somebody waits.
     """
     done = Removal()
     try:
@@ -88,12 +84,7 @@ def remove_folder(root: Path, is_sealed: Callable[[str], bool], programs: Progra
         done.troubles.append(f"a folder: {error.strerror}")
         return done
     try:
-        device = os.fstat(descriptor).st_dev
-        _walk(descriptor, device, done, _Spoil(is_sealed))
-        synced = programs.run(["sync", "--file-system", str(root)], _SYNC_SECONDS)
-        if not synced.is_done:
-            done.troubles.append(f"a folder: {synced.trouble}")
-        _walk(descriptor, device, done, _Unlink())
+        _walk(descriptor, os.fstat(descriptor).st_dev, done, _Unlink())
         os.fsync(descriptor)
     except OSError as error:
         done.troubles.append(f"a folder: {error.strerror}")
@@ -113,22 +104,6 @@ class _Action(Protocol):
         ...
 
 
-class _Spoil:
-    """First pass: content."""
-
-    removes = False
-
-    def __init__(self, is_sealed: Callable[[str], bool]) -> None:
-        self._is_sealed = is_sealed
-
-    def file(self, folder: int, name: str) -> None:
-        descriptor = os.open(name, os.O_WRONLY | _OPEN, dir_fd=folder)
-        try:
-            _overwrite(descriptor, HEAD_BYTES if self._is_sealed(name) else None)
-        finally:
-            os.close(descriptor)
-
-
 class _SpoilKeys:
     """Content that may be a key, brought to the medium at once."""
 
@@ -142,7 +117,7 @@ class _SpoilKeys:
             return
         descriptor = os.open(name, os.O_WRONLY | _OPEN, dir_fd=folder)
         try:
-            _overwrite(descriptor, most=None)
+            _overwrite(descriptor)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -183,10 +158,9 @@ def _enter(folder: int, name: str, device: int, done: Removal, action: _Action) 
         os.rmdir(name, dir_fd=folder)
 
 
-def _overwrite(descriptor: int, most: int | None) -> None:
+def _overwrite(descriptor: int) -> None:
     """In place, with random bytes: a file system that compresses or finds holes cannot elide it."""
     left = os.fstat(descriptor).st_size
-    left = left if most is None else min(left, most)
     offset = 0
     while left > 0:
         written = os.pwrite(descriptor, os.urandom(min(left, _CHUNK)), offset)

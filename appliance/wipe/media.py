@@ -13,6 +13,9 @@ from typing import Final
 
 from appliance.wipe.plan import Medium, Reach
 
+WITH_ERASE_COMMANDS: Final = frozenset({"nvme", "sata", "ata"})
+"""How media are attached that can be told to erase themselves; a bridge such as USB's is not relied
+upon to pass that on."""
 _MINUTE: Final = 60.0
 _SLOWEST_BYTES: Final = 20e6
 """A second; of a medium that is overwritten."""

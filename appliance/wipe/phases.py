@@ -112,11 +112,11 @@ def _erase_media(work: Work) -> Iterator[Evidence | Mark]:
 
 
 def _remove_files(work: Work) -> Iterator[Evidence | Mark]:
-    plan, programs = work.intent.plan, work.tools.programs
+    plan = work.intent.plan
     for file in plan.files:
         yield from _destroy_files((KeyFile(file, file),))
     for folder in plan.folders:
-        yield _removed("delete", folder, remove_folder(Path(folder), _sealed, programs))
+        yield _removed("delete", folder, remove_folder(Path(folder)))
 
 
 def _certify(work: Work) -> Iterator[Evidence | Mark]:
@@ -146,7 +146,7 @@ def _remove_identity(work: Work) -> Iterator[Evidence | Mark]:
     plan, tools = work.intent.plan, work.tools
     identity = Path(plan.identity)
     yield from _destroy_files((KeyFile(str(identity / "device.key"), "device key"),))
-    yield _removed("delete", plan.identity, remove_folder(identity, _none, tools.programs))
+    yield _removed("delete", plan.identity, remove_folder(identity))
     yield from _destroy_files(plan.last_keys)
     if plan.clears_tpm:
         # The lockout hierarchy may clear; it makes everything unreadable that the TPM ever sealed.
@@ -265,7 +265,3 @@ def _versions(work: Work) -> dict[str, str]:
 def _sealed(name: str) -> bool:
     """Whether a file's name says that it is a sealed blob: see `appliance.storage.BlobStore`."""
     return _SEALED_NAME.match(name) is not None
-
-
-def _none(_name: str) -> bool:
-    return False

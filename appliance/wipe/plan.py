@@ -8,6 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+_MIB: Final = 2**20
+
+
+def size_text(size: int) -> str:
+    """A medium's size as people read it."""
+    mib = size / _MIB
+    return f"{mib:.0f} MiB" if mib < 1024 else f"{mib / 1024:.1f} GiB"  # noqa: PLR2004 - MiB in a GiB
 
 
 class Reach(StrEnum):

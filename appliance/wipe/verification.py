@@ -61,7 +61,8 @@ def _not_erased(medium: Medium) -> Evidence:
     return Evidence(
         f"what files of before left on {medium.disk}",
         Result.NOT_POSSIBLE,
-        "the disk also holds the operating system; only files were overwritten, not its free space",
+        "the disk also holds the operating system: keys, ledgers and settings were overwritten, "
+        "sealed images only deleted, and its free space was left",
     )
 
 

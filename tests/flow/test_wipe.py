@@ -151,7 +151,7 @@ def test_the_page_says_who_what_how_far_and_what_not(box: WipeBox) -> None:
         "serial number typed at the device",
         "the files of Osteon; the rest of the medium was left as it is",
         "Free space and flash may keep sealed remains without a key",
-        "only files were overwritten",
+        "sealed images only deleted",
         "Outstanding",
         "NIST SP 800-88 Rev. 1, Appendix G. Conformance with that publication is not claimed.",
     ):
