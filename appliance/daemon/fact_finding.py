@@ -16,7 +16,14 @@ from appliance.daemon.site_word import SiteWord
 from appliance.daemon.starts import last_starts
 from appliance.daemon.state import StateFolder
 from appliance.errors import DeliveryError, StorageError
-from appliance.health.judge import Certificate, Facts, Limits, PackDown, Underway
+from appliance.health.judge import (
+    Certificate,
+    Facts,
+    Limits,
+    PackDown,
+    Underway,
+    UpdatesDown,
+)
 from appliance.ledger.figures import Figures
 from appliance.ledger.models import ModelState, ModelStates
 from appliance.ledger.work import WorkLedger
@@ -24,11 +31,15 @@ from appliance.phantom import CALLING_AE_TITLE, here
 from appliance.pipeline.deliver.pacs import Pacs, PacsPeer, Patience
 from appliance.sealing import MasterKey
 from appliance.storage import free_bytes
+from appliance.update.due import trouble
+from appliance.update.history import History
+from appliance.update.layout import UpdateFolder
 
 _SELDOM_S: Final = 300.0
 """How often what costs something is asked: the receiver by C-ECHO, the clock, old images."""
 _PATIENCE: Final = Patience(connect_s=5.0, negotiate_s=10.0, answer_s=10.0)
 _LOOK_BACK_S: Final = 7 * 86_400.0
+_ENTRIES: Final = 500
 
 
 def limits(site: Site) -> Limits:
@@ -70,6 +81,7 @@ class FactFinder:
         self._synchronised: bool | None = None
         self._certificates: tuple[Certificate, ...] = ()
         self._untouched: tuple[Underway, ...] = ()
+        self._updates: UpdatesDown | None = None
 
     def close(self) -> None:
         """Close the ledgers."""
@@ -101,6 +113,7 @@ class FactFinder:
             last_image_at=self.figures.last_instance()[1],
             broken_glass=tuple(sorted({case for case, _ in self._audit.broken_glass(now)})),
             is_audit_unsent=self._audit.is_unsent,
+            updates=self._updates,
         )
 
     def _ask_seldom(self, site: Site) -> None:
@@ -112,10 +125,18 @@ class FactFinder:
             journal.warn("receiver-unanswering", port=site.dicom.port)
         self._synchronised = is_synchronised()
         self._certificates = tuple(_certificates(site))
+        self._updates = self._what_stops_updates(site)
         waiting = self.figures.not_taken_up(self._clock.now() - _LOOK_BACK_S)
         self._untouched = tuple(
             Underway(self._master.case_code(study), None, at) for study, at in waiting.items()
         )
+
+    def _what_stops_updates(self, site: Site) -> UpdatesDown | None:
+        if site.update.url is None and site.update.usb is None:
+            return None
+        history = History(UpdateFolder(self._state.update).history)
+        found = trouble(history.newest(_ENTRIES), self._clock.now())
+        return None if found is None else UpdatesDown(*found)
 
     def _unfinished(self) -> Iterator[Underway]:
         for revision in self._work.unfinished():

@@ -66,6 +66,14 @@ class PrinterDown:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdatesDown:
+    """No updates arrive, and why."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Certificate:
     """A certificate of the site YAML. `name`: its key there. Wall seconds."""
 
@@ -95,6 +103,7 @@ class Facts:
     last_image_at: float | None = None
     broken_glass: tuple[str, ...] = ()
     is_audit_unsent: bool = False
+    updates: UpdatesDown | None = None
 
 
 def judge(facts: Facts, limits: Limits) -> tuple[Standing, ...]:
@@ -113,6 +122,8 @@ def _all(facts: Facts, limits: Limits) -> Iterator[Standing]:
         yield Standing(Trouble(pack.code, pack.name), pack.detail or "at start")
     for printer in facts.printers:
         yield Standing(Trouble(printer.code, printer.name), printer.detail or "no answer")
+    if facts.updates is not None:
+        yield Standing(Trouble(facts.updates.code, "updates"), facts.updates.detail)
     for certificate in facts.certificates:
         yield from _certificate(certificate, facts.now)
     if facts.silent_s is not None and facts.silent_s >= _SILENT_S:

@@ -51,6 +51,7 @@ class HttpSource:
         self._pace = pace
         self._begun = clock.monotonic()
         self._ca_file = ca_file
+        self._context: ssl.SSLContext | None = None
         self._proxy = proxy
 
     @property
@@ -89,17 +90,22 @@ class HttpSource:
             response.close()
 
     def _manager(self, meter: Meter) -> urllib3.PoolManager:
-        try:
-            context = ssl.create_default_context(cafile=self._ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise UpdateError("update-source-unreachable", type(error).__name__) from None
+        if self._context is None and self._url.startswith("https"):
+            self._context = _context(self._ca_file)
         manager = (
-            urllib3.PoolManager(ssl_context=context)
+            urllib3.PoolManager(ssl_context=self._context)
             if self._proxy is None
-            else urllib3.ProxyManager(self._proxy, ssl_context=context)
+            else urllib3.ProxyManager(self._proxy, ssl_context=self._context)
         )
         manager.pool_classes_by_scheme = _paced_pools(meter)
         return manager
+
+
+def _context(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise UpdateError("update-source-unreachable", type(error).__name__) from None
 
 
 def _place(response: BaseHTTPResponse, begin: int) -> int:

@@ -26,6 +26,7 @@ from tuf.api.metadata import (
     Timestamp,
 )
 
+from appliance.inference.manifest import shipped
 from appliance.update.layout import (
     DELEGATED_PATHS,
     ISSUED,
@@ -38,6 +39,7 @@ from appliance.update.layout import (
 )
 from appliance.update.rollout import PackRollout, Rollout, Wave
 from appliance.update.times import to_iso
+from models.training.development_trust import development_signer
 
 NAME = "test-spots"
 BEGIN = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
@@ -107,17 +109,35 @@ class MadePack:
 
 
 class RepositoryMaker:
-    """Makes and changes a repository in `folder`; `write` signs and serves the present state."""
+    """Makes and changes a repository in `folder`; `write` signs and serves the present state.
 
-    def __init__(self, folder: Path, now: datetime = BEGIN) -> None:
+    keys: of each role, each of which must sign; left out: new ones.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        now: datetime = BEGIN,
+        keys: Mapping[str, Sequence[CryptoSigner]] | None = None,
+    ) -> None:
         self.folder = folder
         self.now = now
-        self.keys = {role: new_keys(THRESHOLD.get(role, 1)) for role in (*TOP, *DELEGATED)}
+        self.keys = dict(
+            keys or {role: new_keys(THRESHOLD.get(role, 1)) for role in (*TOP, *DELEGATED)}
+        )
+        self.thresholds = {role: len(signers) for role, signers in self.keys.items()}
         self.root_version = 0
         self.versions: dict[str, int] = dict.fromkeys((*TOP, *DELEGATED), 0)
         self.targets: dict[str, dict[str, TargetFile]] = {role: {} for role in DELEGATED}
         self.rollout = Rollout({})
         self.issue_root()
+
+    @classmethod
+    def of_this_checkout(cls, folder: Path, now: datetime) -> RepositoryMaker:
+        """One that boxes of this checkout trust: made with the public development keys."""
+        made = cls(folder, now, {role: [development_signer(role)] for role in (*TOP, *DELEGATED)})
+        made._write("metadata/1.root.json", shipped("root.json"))
+        return made
 
     @property
     def first_root(self) -> bytes:
@@ -130,7 +150,7 @@ class RepositoryMaker:
         root = Root(
             version=self.versions["root"],
             expires=self._until("root"),
-            roles={role: Role([], THRESHOLD.get(role, 1)) for role in TOP},
+            roles={role: Role([], self.thresholds[role]) for role in TOP},
             consistent_snapshot=True,
             unrecognized_fields=self._issued(),
         )
@@ -232,11 +252,20 @@ class RepositoryMaker:
             content = signed(signable, self.keys[role])
             self._write(f"metadata/{self.versions[role]}.{role}.json", content)
             meta[f"{role}.json"] = MetaFile.from_data(self.versions[role], content, ["sha256"])
+        self._meta = meta
+        self._state(**versions)
+
+    def restate(self, role: str, content: bytes) -> None:
+        """Snapshot and timestamp over another content of a role, as their thief would sign them."""
+        self._meta[f"{role}.json"] = MetaFile.from_data(self.versions[role], content, ["sha256"])
+        self._state()
+
+    def _state(self, **versions: int) -> None:
         self._next("snapshot", versions)
         snapshot = Snapshot(
             version=self.versions["snapshot"],
             expires=self._until("snapshot"),
-            meta=meta,
+            meta=self._meta,
             unrecognized_fields=self._issued(),
         )
         content = signed(snapshot, self.keys["snapshot"])
@@ -266,7 +295,7 @@ class RepositoryMaker:
     def _delegated_role(self, role: str) -> DelegatedRole:
         keyids = [signer.public_key.keyid for signer in self.keys[role]]
         paths = list(DELEGATED_PATHS[role])
-        return DelegatedRole(role, keyids, THRESHOLD.get(role, 1), terminating=True, paths=paths)
+        return DelegatedRole(role, keyids, self.thresholds[role], terminating=True, paths=paths)
 
     def _add(self, role: str, file: TargetFile, content: bytes) -> None:
         self.targets[role][file.path] = file

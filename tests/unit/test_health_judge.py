@@ -19,6 +19,7 @@ from appliance.health.judge import (
     PackDown,
     PrinterDown,
     Underway,
+    UpdatesDown,
     judge,
 )
 from appliance.lifecycle import StudyState
@@ -68,6 +69,7 @@ def test_a_box_that_is_well_has_no_trouble() -> None:
         (replace(WELL, silent_s=120.0), "receiver-silent"),
         (replace(WELL, starts=(("analyse", (NOW - 9,) * 6),)), "role-restarting"),
         (replace(WELL, last_image_at=NOW - 73 * HOUR), "no-images"),
+        (replace(WELL, updates=UpdatesDown("update-below-floor", "")), "update-below-floor"),
     ],
 )
 def test_each_trouble_is_found_by_itself(facts: Facts, code: str) -> None:
