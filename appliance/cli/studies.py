@@ -100,11 +100,7 @@ def _row(ledgers: Ledgers, revision: Revision) -> dict[str, object]:
         for each in (ledgers.delivery.of_case(revision.case) if ledgers.delivery else ())
         if each.revision == revision.revision
     ]
-    said = [
-        each
-        for each in (ledgers.delivery.acknowledgements() if ledgers.delivery else ())
-        if each.case == revision.case
-    ]
+    acknowledged_by = ledgers.delivery and ledgers.delivery.acknowledged_by(revision.case)
     sent = sum(
         delivery.state is DeliveryState.SENT for each in progress for delivery in each.deliveries
     )
@@ -119,5 +115,5 @@ def _row(ledgers: Ledgers, revision: Revision) -> dict[str, object]:
         "test": revision.is_phantom,
         "told": sent,
         "open_deliveries": waiting,
-        "acknowledged_by": said[-1].by if said else None,
+        "acknowledged_by": acknowledged_by,
     }

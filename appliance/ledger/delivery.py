@@ -322,6 +322,13 @@ class DeliveryLedger:
             for row in rows
         )
 
+    def acknowledged_by(self, case: CaseCode) -> str | None:
+        """Who acknowledged a case last; None where nobody has."""
+        row = self._database.execute(
+            'SELECT "by" FROM acknowledgements WHERE "case" = ? ORDER BY id DESC LIMIT 1', (case,)
+        ).fetchone()
+        return None if row is None else str(row["by"])
+
     def last_moment(self) -> Moment | None:
         """The latest instant that was recorded; None in a new ledger."""
         row = self._database.execute("SELECT seconds, wall FROM steady").fetchone()

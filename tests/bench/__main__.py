@@ -9,14 +9,14 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from tests.bench import receiving, studies
+from tests.bench import keeping, receiving, studies, wiping
 
 
 def main() -> None:
     """Measure; rows appear as they come."""
     table = Table("measured on this machine", "figure", "required")
     with tempfile.TemporaryDirectory(prefix="ob") as name, Live(table, console=Console()):
-        for part in (receiving, studies):
+        for part in (receiving, keeping, studies, wiping):
             folder = Path(name) / part.__name__.rpartition(".")[2]
             folder.mkdir()
             for row in part.measure(folder):

@@ -80,13 +80,14 @@ def running_receiver(
     tls: ssl.SSLContext | None = None,
     clock: Clock | None = None,
     loops: Loops | None = None,
+    kind: type[MasterKey] = MasterKey,
 ) -> Iterator[RunningReceiver]:
     """Start on free ports of loopback; a folder that was used before is taken up again."""
     key = folder / "master.key"
     if not key.exists():
         MasterKey.create(key)
     spool = folder / "spool"
-    store, master = BlobStore(spool), MasterKey.load(key)
+    store, master = BlobStore(spool), kind.load(key)
     ledger = IntakeLedger(folder / "intake.db")
     plain, secure = _listening_socket(), _listening_socket()
     endpoints = [Endpoint(plain)] + ([Endpoint(secure, tls)] if tls else [])
