@@ -12,6 +12,8 @@ from appliance.imaging import Volume
 from models.training.simulation.rib_sites import RibSite
 
 RADIUS_MM = 36.0
+TUBE_MM = 16.0
+"""Across the rib; farther out lies no part of it, though it is curved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,11 @@ def local_bone(volume: Volume, ribs: NDArray[np.bool_], site: RibSite) -> LocalB
     source = volume.voxels[box].astype(np.float32)
     index = np.moveaxis(np.indices(source.shape, dtype=np.float64), 0, -1) + first
     offset = volume.to_lps(index) - np.array(site.centre_lps_mm)
+    # Without labels a rib hangs together with its neighbours by the spine: they stay as they are.
+    tube = np.linalg.norm(np.cross(offset, np.array(site.along)), axis=-1) < TUBE_MM
     mask = ribs[box]
     near = mask & (np.linalg.norm(offset, axis=-1) < 8)
-    pieces, _ = ndimage.label(mask)
+    pieces, _ = ndimage.label(mask & tube)
     touched = pieces[near]
     if not touched.size:
         raise ValueError("no bone of the mask at the site")
