@@ -45,7 +45,7 @@ class Background:
     def begin(self, job: Job) -> None:
         """Run a job; only while `is_busy` is false."""
         self._job, self._was_cut = job, False
-        self._future = self._pool.submit(job.run)
+        self._future = self._pool.submit(self._run, job)
 
     def cut(self) -> None:
         """End what runs; its `Done` is still to be taken."""
@@ -65,6 +65,9 @@ class Background:
         if not isinstance(error, OsteonError):
             error = OsteonError("trial-failed", place_of(error))
         return Done(job, error=error, was_cut=self._was_cut)
+
+    def _run(self, job: Job) -> object:
+        return None if self._was_cut else job.run()
 
     def close(self) -> None:
         """Cut what runs and wait for its end."""

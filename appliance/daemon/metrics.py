@@ -29,9 +29,11 @@ from appliance import journal
 from appliance.clock import Clock
 from appliance.daemon.state import StateFolder
 from appliance.domain import Outcome
+from appliance.errors import StorageError
 from appliance.ledger.figures import Figures
 from appliance.lifecycle import StudyState
 from appliance.storage import free_bytes
+from appliance.update.slots_file import SLOTS, read_slots
 
 _LOOPBACK: Final = "127.0.0.1"
 _SECONDS: Final = (0.1, 0.3, 1, 3, 10, 20, 30, 60, 120, 300, 900, 3600)
@@ -105,6 +107,7 @@ class LedgerMetrics(Collector):
         levels: list[Metric] = []
         self._read(lambda figures: levels.extend(self._levels(figures)))
         yield from levels
+        yield self._slots()
         yield from self._counters.collect()
 
     def _read(self, use: Callable[[Figures], None]) -> None:
@@ -154,6 +157,25 @@ class LedgerMetrics(Collector):
         )
         alone.add_metric([], len(figures.unacknowledged()))
         yield alone
+
+    def _slots(self) -> Metric:
+        """Which version of each model reads, is kept, is on trial, and in which state that is."""
+        found = GaugeMetricFamily(
+            "osteon_model_slot",
+            "1 for each version that the box holds, with its place and the state of updates",
+            labels=["model", "version", "slot", "state"],
+        )
+        try:
+            slots = read_slots(self._state.analyse / SLOTS)
+        except StorageError as error:
+            journal.warn("metrics-unread", reason=error.code)
+            return found
+        for name, slot in slots.items():
+            held = {"active": slot.active, "previous": slot.previous, "candidate": slot.candidate}
+            for place, pack in held.items():
+                if pack is not None:
+                    found.add_metric([name, pack.version, place, slot.state.value], 1)
+        return found
 
     def _states(self, figures: Figures) -> Metric:
         found = figures.in_each_state()

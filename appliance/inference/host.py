@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Final, Self
 
+from appliance.childprocess import Child
 from appliance.clock import Clock
 from appliance.domain import Detection, Execution
 from appliance.errors import AnalysisError
@@ -35,6 +36,8 @@ class InferenceHost:
         self._settings = settings
         self._clock = clock
         self._serving: Serving | None = None
+        self._starting: Child | None = None
+        self._closings = 0
         self._distrusted: set[Choice] = set()
         self._busy = threading.Lock()
 
@@ -93,15 +96,34 @@ class InferenceHost:
         return found, Execution(way.library, way.device.value, latency_s, serving.fell_back)
 
     def close(self) -> None:
-        """Kill the child, even amid a reading; a later call starts another."""
-        serving, self._serving = self._serving, None
+        """Kill the child, even amid its start or a reading; a later call starts another."""
+        self._closings += 1
+        starting, serving, self._serving = self._starting, self._serving, None
+        if starting is not None:
+            starting.close()
         if serving is not None:
             serving.child.close()
 
     def _ready(self) -> Serving:
         if self._serving is None:
-            self._serving = start(self._pack, self._settings, self._clock, self._distrusted)
+            self._serving = self._started()
         return self._serving
+
+    def _started(self) -> Serving:
+        closings = self._closings
+
+        def launched(child: Child) -> None:
+            self._starting = child
+            if self._closings != closings:
+                child.close()
+                raise AnalysisError("inference-crashed", "ended amid its start")
+
+        try:
+            serving = start(self._pack, self._settings, self._clock, self._distrusted, launched)
+            launched(serving.child)
+        finally:
+            self._starting = None
+        return serving
 
     def _give_up(self, serving: Serving) -> None:
         """Be rid of the child; an accelerator that failed on an image is not asked again."""

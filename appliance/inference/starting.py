@@ -50,8 +50,16 @@ class Serving:
     fell_back: bool
 
 
+Launched = Callable[[Child], None]
+"""Told of each child as soon as it is there, for whoever may want to end it; may raise to stop."""
+
+
 def start(
-    pack: Pack, settings: HostSettings, clock: Clock, distrusted: Collection[Choice]
+    pack: Pack,
+    settings: HostSettings,
+    clock: Clock,
+    distrusted: Collection[Choice],
+    launched: Launched,
 ) -> Serving:
     """Try each way to run, best first, each in a fresh child, until one passes the golden cases.
 
@@ -65,6 +73,7 @@ def start(
     reason = "device-missing"
     memory_mib = pack.spec.budget.memory_mib
     first = _launch(memory_mib, settings, clock)
+    launched(first)
     try:
         ways = _ways(first, settings)
     except AnalysisError:
@@ -75,7 +84,9 @@ def start(
         if way in distrusted:
             reason = "device-distrusted"
             continue
-        child = child or _launch(memory_mib, settings, clock)
+        if child is None:
+            child = _launch(memory_mib, settings, clock)
+            launched(child)
         try:
             ask(child, _load_request(pack, way), settings.start_s)
         except AnalysisError as error:
@@ -109,11 +120,9 @@ def load(
     way: Choice,
     settings: HostSettings,
     clock: Clock,
-    launched: Callable[[Child], None],
+    launched: Launched,
 ) -> Child:
     """A fresh child that runs the pack in this one way and passed its golden cases so.
-
-    launched: told of the child while it loads, for whoever may want to end it.
 
     Raises:
         AnalysisError: as `ask`.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -126,6 +128,29 @@ def test_an_answer_that_is_not_finite_is_no_reading(hosts: Hosts, runtime: str) 
     fails_with(host, "network-answer-invalid", film(SPOT, background=-0.2))
     host.warm_up()
     assert pid(host) != before, "what answered NaN proves itself anew"
+
+
+def test_a_start_that_is_ended_tries_no_other_way(hosts: Hosts) -> None:
+    """A pack on trial is started while no study is there, and gives way when one comes."""
+    host = hosts()
+    failed: list[AnalysisError] = []
+
+    def warm_up() -> None:
+        try:
+            host.warm_up()
+        except AnalysisError as error:
+            failed.append(error)
+
+    starting = threading.Thread(target=warm_up)
+    starting.start()
+    while host._starting is None:
+        time.sleep(0.001)
+    host.close()
+    starting.join()
+    assert [error.code for error in failed] == ["inference-crashed"]
+    assert host.pid is None
+    host.warm_up()
+    assert host.pid is not None
 
 
 def test_a_constant_network_never_reads_a_patient(hosts: Hosts) -> None:

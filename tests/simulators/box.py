@@ -74,7 +74,7 @@ class Box:
             said = self.log[began:]
             return all(f'"{event}"' in said for event in ("listening", "analysing", "delivering"))
 
-        wait_until(is_ready, 90)
+        wait_until(is_ready, 240)
 
     def stop(self) -> int:
         """SIGTERM, as a technician's Ctrl-C or a service manager does; the exit status."""

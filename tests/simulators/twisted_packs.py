@@ -25,7 +25,9 @@ def film(number: int, *spots: tuple[int, int], **attributes: Any) -> Dataset:
     rows, columns = np.mgrid[: spot_pack.FILM_SIDE, :_NARROW]
     grain = 40 * np.sin(rows / (3 + number % 17) + number) * np.cos(columns / (4 + number % 13))
     grey = spot_pack.pixels(*spots)[:, :_NARROW].astype(np.float64) + grain
-    shown = np.clip(grey, 0, 4095).astype(np.uint16)
+    # Dark towards the sides: what the square adds there would make a bright edge of them.
+    shade = np.clip(2 * np.minimum(columns, _NARROW - 1 - columns) / (_NARROW / 2), 0, 1)
+    shown = np.clip(grey * shade, 0, 4095).astype(np.uint16)
     return objects.film(pixels=shown, **{"BodyPartExamined": "LEG", **attributes})
 
 

@@ -10,6 +10,7 @@ from appliance.inference.manifest import Trust
 from appliance.inference.package import open_pack
 from appliance.update.layout import UpdateFolder
 from appliance.update.offers import Offer, Offers, read_offers, write_offers
+from models.training.sign import sign
 from tests.simulators import spot_pack
 from tests.simulators.spot_pack import SOUND, Twist
 
@@ -21,10 +22,17 @@ class UpdateUnit:
         self._folder = UpdateFolder(state / "update")
         self._folder.packs.mkdir(parents=True, exist_ok=True)
 
-    def offer(self, version: str, twist: Twist = SOUND) -> Offer:
-        """Make a version of the spot pack, put it into the store and offer it."""
+    def offer(self, version: str, twist: Twist = SOUND, *, is_lying: bool = False) -> Offer:
+        """Make a version of the spot pack, put it into the store and offer it.
+
+        is_lying: one of its golden cases asks for what its network does not answer.
+        """
         staging = self._folder.root / f"staging-{version}"
         home = spot_pack.write(staging, version, twist) / spot_pack.NAME
+        if is_lying:
+            golden = home / "golden"
+            (golden / "dark.json").write_bytes((golden / "spot.json").read_bytes())
+            sign(home)
         pack = open_pack(home, Trust.shipped())
         place = self._folder.packs / pack.identity.digest
         if not place.exists():
