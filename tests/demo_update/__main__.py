@@ -37,6 +37,8 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ou")))
         heading("The maker's keys, a web server, and a box that trusts that maker")
         stage = open_stage(stack, folder)
+        said("maker", "ceremony: root, targets, models and os by 2 of alice, bob and carol")
+        said("maker", "factory pack 1.0.0.0 signed; the box's image holds root and targets")
         faults = [*the_factory_pack(stage), *the_good_update(stage), *the_bad_update(stage)]
         faults += the_fleet(stage)
     for fault in faults:
@@ -47,7 +49,7 @@ def main() -> int:
 
 def the_factory_pack(stage: Stage) -> Iterator[str]:
     """A new box alerts from its first study on; its pack proves itself meanwhile."""
-    said("box", "runs the pack that it came with, and alerts from the first study on")
+    said("box", "new: its pack alerts from the first study on, and proves itself meanwhile")
     slot = follow(stage, lambda slot: slot.state is UpdateState.COMMITTED)
     if slot.state is not UpdateState.COMMITTED:
         yield f"the factory pack is {slot.state}"
@@ -60,7 +62,7 @@ def the_good_update(stage: Stage) -> Iterator[str]:
         stage.release(cast.good("1.0.0.1"))
         yield "a mere build with another threshold was built"
     except PublishError as error:
-        said("maker", f"build 1.0.0.1 refused: {error}")
+        said("maker", f"build 1.0.0.1 refused:\n{'':16}{error}")
     publish(stage, cast.good("1.0.1.0"))
     slot = follow(stage, lambda slot: version(slot) == "1.0.1.0" and slot.state in SETTLED)
     if version(slot) != "1.0.1.0" or slot.state is not UpdateState.COMMITTED:
@@ -69,7 +71,7 @@ def the_good_update(stage: Stage) -> Iterator[str]:
 
 def the_bad_update(stage: Stage) -> Iterator[str]:
     """Sound by every check of the maker's; found out by this hospital's films."""
-    heading("A bad update: it takes grain for fractures, and its maker tried it on smooth films")
+    heading("A bad update: takes grain for fractures, and was tried on smooth films only")
     alerts = len(stage.alerts)
     broken = stage.broken
     publish(stage, cast.bad("1.0.1.1"))
@@ -139,15 +141,17 @@ def follow(stage: Stage, is_over: Callable[[Slot], bool]) -> Slot:
 
 def words(slot: Slot) -> str:
     """A slot in one line."""
-    line = f"{slot.state}: {version(slot)} reads"
-    if slot.candidate:
-        line += f", {slot.candidate.version} on trial"
-    if slot.trial.studies:
-        line += f", {slot.trial.studies} studies"
-    if slot.state is UpdateState.SHADOW and slot.trial.agreement is not None:
-        line += f", {slot.trial.agreement:.0%} as the other one"
+    line = f"{slot.state:9} {version(slot)} reads"
+    if slot.state is UpdateState.SHADOW and slot.candidate:
+        line += f"; {slot.candidate.version} beside it, unseen"
+        studies = slot.trial.studies // BATCH * BATCH
+        if studies and slot.trial.agreement is not None:
+            line += f": {studies} studies, {slot.trial.agreement:.0%} alike"
+    elif slot.candidate:
+        line += f"; {slot.candidate.version} on trial"
     if slot.state is UpdateState.REVERTED and slot.setback:
-        line += f"; {slot.setback.version}: {slot.setback.reason} ({slot.setback.detail})"
+        line += f"; {slot.setback.version} is never taken again"
+        line += f"\n{'':26}{slot.setback.reason}: {slot.setback.detail}"
     return line
 
 
@@ -163,7 +167,8 @@ def heading(text: str) -> None:
 
 def said(who: str, text: str) -> None:
     """One line of the play."""
-    console.print(f"[dim]{time.monotonic() - BEGAN:5.0f} s[/]  {who + ':':6} {text}")
+    line = f"[dim]{time.monotonic() - BEGAN:5.0f} s[/]  {who:6} {text}"
+    console.print(line, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ def good(version: str) -> Version:
 
 def bad(version: str) -> Version:
     """Sees a fracture wherever there is grain."""
-    return Version(version, _fond_of_grain())
+    return Version(version, _fond_of_grain(), alert=0.55)
 
 
 def film(number: int, *, broken: bool) -> Dataset:

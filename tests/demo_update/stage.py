@@ -29,7 +29,7 @@ NIGHT, TECHNICIAN = "night@hospital.example", "it@hospital.example"
 _PATIENCE_S = 120.0
 BATCH = 4
 _BROKEN_EVERY = 4
-SHADOW_STUDIES, PROBATION_STUDIES = 12, 3
+SHADOW_STUDIES, PROBATION_STUDIES = 12, 6
 
 
 @dataclass
