@@ -98,6 +98,8 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     given = parser.parse_args(arguments)
     if given.set and len(given.pack or ()) != 1:
         parser.error("--set needs exactly one --pack")
+    if not given.set and not given.data.is_dir():
+        parser.error(f"no data in {given.data}; see above, or name a --set")
     return given
 
 

@@ -37,12 +37,21 @@ class Reading:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A case that decoder or reader refused, by the code of why."""
+
+    name: str
+    code: str
+    is_positive: bool
+
+
 @dataclass(slots=True)
 class Readings:
     """Everything that was read of one section, by way; and what the reader refused, and why."""
 
     by_way: dict[str, list[Reading]]
-    refused: list[tuple[str, str]]
+    refused: list[Unread]
     thumbnails: list[Thumbnail]
 
     def exams(self, way: str = MAIN) -> list[Scored]:
@@ -64,7 +73,7 @@ def read_all(
     found = Readings({way: [] for way in ways}, [], [])
     for number, case in enumerate(cases):
         if isinstance(case.image, Refusal):
-            found.refused.append((case.name, case.image.code))
+            found.refused.append(Unread(case.name, case.image.code, bool(case.lesions)))
             continue
         for way, read in ways.items():
             if way == OTHER and number >= most_compared:
@@ -73,7 +82,7 @@ def read_all(
                 marks, seconds = read(case.image)
             except AnalysisError as error:
                 if way == MAIN:
-                    found.refused.append((case.name, error.code))
+                    found.refused.append(Unread(case.name, error.code, bool(case.lesions)))
                 break
             exam = score(Exam(case.patient, case.name, case.lesions, marks, case.attributes), rule)
             found.by_way[way].append(Reading(exam, seconds))

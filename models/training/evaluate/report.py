@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -35,10 +36,12 @@ from appliance.evaluation import (
 from appliance.inference.pack import Pack
 from models.training.evaluate.cases import Origin, Section
 from models.training.evaluate.plots import froc_plot, reliability_plot, sheet
-from models.training.evaluate.reading import FLOAT32, OTHER, Readings
+from models.training.evaluate.reading import FLOAT32, OTHER, Readings, Unread
 from models.training.evaluate.thumbnails import Kind
 
 EXAMPLES = 10
+FEW = 12
+"""So many are named, one by one."""
 Figure = Callable[[Sequence[Scored]], float]
 NAMES = ("bone", "side", "rib_number", "type")
 
@@ -110,8 +113,19 @@ def _counts(exams: Sequence[Scored], readings: Readings) -> Iterator[str]:
     if patients == 1:
         yield "All of them are of one patient: nothing can be said of other patients.\n"
     if readings.refused:
-        told = ", ".join(f"{name} ({code})" for name, code in readings.refused)
-        yield f"Refused by the box, aloud, and in no figure: {told}.\n"
+        yield _refused(readings.refused)
+
+
+def _refused(refused: Sequence[Unread]) -> str:
+    """How many were not read, and why; by name where there are few."""
+    positive = sum(each.is_positive for each in refused)
+    codes = Counter(each.code for each in refused)
+    told = ", ".join(f"{count} {code}" for code, count in codes.most_common())
+    names = ", ".join(each.name for each in refused) if len(refused) <= FEW else ""
+    return (
+        f"Refused by the box, aloud, and in no figure: {told}{f' ({names})' if names else ''}; "
+        f"{positive} of them with a fracture.\n"
+    )
 
 
 def _intact(pack: Pack, exams: Sequence[Scored]) -> Iterator[str]:
