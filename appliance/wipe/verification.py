@@ -37,8 +37,9 @@ def verify(plan: WipePlan, marks: Sequence[Mark], programs: Programs) -> Iterato
 def _gone(what: str, place: Path) -> Evidence:
     if not os.path.lexists(place):
         return Evidence(what, Result.DONE)
-    # A mount point stays; what must be gone is what was in it.
-    is_empty = place.is_dir() and os.path.ismount(place) and not any(place.iterdir())
+    # A mount point stays, and systemd makes the empty state folder anew at each boot: what must be
+    # gone is what was in it.
+    is_empty = place.is_dir() and not place.is_symlink() and not any(place.iterdir())
     return _checked(what, "" if is_empty else "it is still there")
 
 
