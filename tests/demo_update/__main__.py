@@ -80,7 +80,7 @@ def the_bad_update(stage: Stage) -> Iterator[str]:
         yield f"the bad update was not taken back: {slot.state}"
     if len(stage.alerts) - alerts != stage.broken - broken:
         yield "the pack in shadow has changed which studies alert"
-    if not (told := stage.technician_is_told("model-taken-back")):
+    if not (told := stage.technician_is_told("1.0.1.1")):
         yield "no mail to the technician"
     for mail in told:
         console.print(Panel(mail.strip(), title="mail to the technician", title_align="left"))
@@ -121,12 +121,14 @@ def follow(stage: Stage, is_over: Callable[[Slot], bool]) -> Slot:
     Films are sent when the pack on trial has read the ones before: a real night has pauses too, and
     in them it is tried.
     """
-    end, shown, awaited = time.monotonic() + LONGEST_S, "", 0
+    end, awaited = time.monotonic() + LONGEST_S, 0
+    shown: object = None
     while True:
         slot = stage.slot
         if slot is not None:
-            if (now := words(slot)) != shown:
-                said("box", now)
+            beside = slot.trial.studies // BATCH if slot.state is UpdateState.SHADOW else 0
+            if (now := (slot.state, slot.active, slot.candidate, beside)) != shown:
+                said("box", words(slot))
                 shown = now
             if is_over(slot) or time.monotonic() > end:
                 return slot
@@ -144,9 +146,8 @@ def words(slot: Slot) -> str:
     line = f"{slot.state:9} {version(slot)} reads"
     if slot.state is UpdateState.SHADOW and slot.candidate:
         line += f"; {slot.candidate.version} beside it, unseen"
-        studies = slot.trial.studies // BATCH * BATCH
-        if studies and slot.trial.agreement is not None:
-            line += f": {studies} studies, {slot.trial.agreement:.0%} alike"
+        if slot.trial.agreement is not None:
+            line += f": {slot.trial.studies} studies, {slot.trial.agreement:.0%} alike"
     elif slot.candidate:
         line += f"; {slot.candidate.version} on trial"
     if slot.state is UpdateState.REVERTED and slot.setback:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from appliance.signing import DeviceSigner
 from appliance.update.slots import Slot
 from appliance.update.slots_file import SLOTS, read_slots
 from tests.demo_update import cast
-from tests.simulators.box import Box, Surroundings, running_box
+from tests.simulators.box import Box, Surroundings, running_box, wait_until
 from tests.simulators.mail import MailServer, mail_server
 from tests.simulators.maker import Maker
 from tests.simulators.modality import dcmtk, save
@@ -26,10 +26,11 @@ from tests.simulators.web_server import Nginx, nginx
 
 APPLIANCE = Path(__file__).parents[2] / "appliance"
 NIGHT, TECHNICIAN = "night@hospital.example", "it@hospital.example"
-_PATIENCE_S = 120.0
+_PATIENCE_S, _MAIL_S = 120.0, 30.0
 BATCH = 4
 _BROKEN_EVERY = 4
-SHADOW_STUDIES, PROBATION_STUDIES = 12, 6
+SHADOW_STUDIES, PROBATION_STUDIES = 16, 6
+"""Fewer than a hospital would ask for, but enough to tell that three of four studies differ."""
 
 
 @dataclass
@@ -65,13 +66,19 @@ class Stage:
         return [mail["Subject"] for mail in self.mail.messages if NIGHT in mail["To"]]
 
     def technician_is_told(self, part: str) -> list[str]:
-        """The mails to the technician that hold this."""
-        texts = [
-            f"{mail['Subject']}\n\n{mail.get_content()}"
-            for mail in self.mail.messages
-            if TECHNICIAN in mail["To"]
-        ]
-        return [text for text in texts if part in text]
+        """The mails to the technician that hold this; waits for the first one."""
+
+        def found() -> list[str]:
+            texts = [
+                f"{mail['Subject']}\n\n{mail.get_content()}"
+                for mail in self.mail.messages
+                if TECHNICIAN in mail["To"]
+            ]
+            return [text for text in texts if part in text]
+
+        with suppress(TimeoutError):
+            wait_until(lambda: bool(found()), _MAIL_S)
+        return found()
 
     def send_films(self) -> None:
         """A few patients more, over one association; waits until each study has its outcome."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
+import pytest
+import yaml
 from click.testing import CliRunner
 
 from appliance.inference.manifest import Trust
 from updates.cli.verbs import publish_group
+from updates.errors import PublishError
 from updates.repository import Draft
 from updates.roles import RULES
 from updates.workspace import Workspace
@@ -50,6 +55,14 @@ class Maker:
         done = CliRunner().invoke(publish_group, command, catch_exceptions=False)
         assert done.exit_code == 0, done.output
         return done.output
+
+    def refusal(self, *words: str | Path) -> str:
+        """Why `osteon-publish` refuses that; nothing of the maker's has changed."""
+        before = self.tree()
+        with pytest.raises(PublishError) as caught:
+            self.run(*words)
+        assert self.tree() == before
+        return str(caught.value)
 
     def key(self, role: str, holder: str) -> Path:
         """A private key's file; made, with its public half handed over, when it is missing."""
@@ -121,6 +134,14 @@ class Maker:
     def verbs(self) -> list[str]:
         """What the history says, oldest first."""
         return [line["verb"] for line in self.workspace.history()]
+
+
+def changed_pack(pack: Path, folder: Path, **changes: Any) -> Path:
+    """A copy of a pack with another description."""
+    copy = Path(shutil.copytree(pack, folder / pack.name))
+    said = yaml.safe_load((copy / "pack.yaml").read_text())
+    (copy / "pack.yaml").write_text(yaml.safe_dump(said | changes))
+    return copy
 
 
 def _options(command: list[str]) -> set[str]:
