@@ -247,7 +247,7 @@ class Trials:
             case WarmUp(model=model), _:
                 self._hand_over(name, each, slot, model)
             case _:
-                raise AnalysisError("trial-failed", type(done.job).__name__)
+                raise TypeError(type(done.job).__name__)
 
     def _failed(self, name: str, each: _Name, done: Done) -> None:
         error = done.error
