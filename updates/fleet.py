@@ -84,8 +84,10 @@ def told(files: Iterable[Path], known: Iterable[Device]) -> dict[str, Status | N
             except OsteonError:
                 continue
             before = newest.get(device.device_id)
-            own = status.device_id == device.device_id
-            if own and (before is None or before.at < status.at):
+            if status.device_id != device.device_id:
+                if status.device_id in by_id:
+                    newest.setdefault(status.device_id, None)
+            elif before is None or before.at < status.at:
                 newest[device.device_id] = status
             break
         else:

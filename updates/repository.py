@@ -8,7 +8,7 @@ sees the old state or the new one (TUF 1.0, consistent snapshots).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -152,9 +152,16 @@ def served_as(file: TargetFile) -> str:
     return f"{TARGETS_FOLDER}{folder}{slash}{file.hashes['sha256']}.{name}"
 
 
-def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write files in the order that keeps every state in between whole."""
-    for path in sorted(files, key=rank):
+def write_files(
+    folder: Path,
+    files: Mapping[str, bytes],
+    shown: Callable[[Sequence[str]], Iterable[str]] = iter,
+) -> None:
+    """Write files in the order that keeps every state in between whole.
+
+    shown: goes through their paths, and may show how far that is.
+    """
+    for path in shown(sorted(files, key=rank)):
         place = folder / path
         make_folder(place.parent, mode=_FOLDER_FOR_ALL)
         write_durably(place, files[path], mode=_FOR_ALL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -31,8 +32,8 @@ def publish(desk: Desk, folder: Path, *, is_dry: bool) -> None:
     what = f"published {len(files)} files, {size / 1e6:.2f} MB, to {folder}"
 
     def write() -> None:
-        for file in track(files, "writing", console=screen(), transient=True):
-            write_files(folder, {file: missing[file]})
+        show = partial(track, description="writing", console=screen(), transient=True)
+        write_files(folder, missing, show)
 
     desk.perform(write, "publish", what, files, is_dry=is_dry)
 
