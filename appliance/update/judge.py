@@ -81,8 +81,10 @@ def is_proved(slot: Slot, proof: Proof, now: float) -> bool:
         return False
     is_late = now - slot.since >= proof.shadow_hours * 3600
     asked = min(proof.shadow_studies, _FEWEST_STUDIES) if is_late else proof.shadow_studies
-    # One that repeats fewer than half of the alerts is watched until the sign test decides.
-    return trial.studies >= asked and 2 * trial.both >= trial.peer_alerts
+    # One that comes to the same in fewer than half of the studies, or of the active pack's alerts,
+    # is watched until a test decides.
+    is_alike = 2 * trial.apart <= trial.studies and 2 * trial.both >= trial.peer_alerts
+    return trial.studies >= asked and is_alike
 
 
 def allowed_latency(slot: Slot, budget_s: float) -> float:

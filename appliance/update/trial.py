@@ -65,12 +65,16 @@ class Trial:
     peer_latencies_s: tuple[float, ...] = ()
 
     @property
+    def apart(self) -> int:
+        """In how many studies just one of the two packs saw something urgent."""
+        return self.alerts + self.peer_alerts - 2 * self.both
+
+    @property
     def agreement(self) -> float | None:
         """Share of the shadow's studies in which both packs came to the same; None before any."""
         if not self.studies:
             return None
-        apart = self.alerts + self.peer_alerts - 2 * self.both
-        return (self.studies - apart) / self.studies
+        return (self.studies - self.apart) / self.studies
 
     def plus(self, answer: Answer, peer: Answer | None = None) -> Trial:
         """One study more; `peer`: what the active pack said of it, in SHADOW."""

@@ -86,7 +86,7 @@ def alarmist() -> Twist:
         helper.make_node("Mul", ["shaded", "live"], ["made_up"]),
         helper.make_node("Add", ["plain", "made_up"], ["more"]),
         helper.make_node("Clip", ["more", "zero", "one"], ["heat"]),
-        peak=_peak(0.75),
+        peak=_peak(0.6),
         little=np.float32(0.2).reshape(()),
     )
 

@@ -123,6 +123,12 @@ def test_one_that_repeats_fewer_than_half_of_the_alerts_is_watched_on() -> None:
     assert is_proved(shadow([*pairs, (True, True)]), PROOF, 0.0)
 
 
+def test_one_that_alerts_in_most_intact_studies_passes_no_short_shadow() -> None:
+    short = Proof(shadow_studies=3, shadow_hours=1.0, probation_studies=3)
+    assert not is_proved(shadow([(True, False)] * 2 + [(False, False)]), short, 0.0)
+    assert is_proved(shadow([(True, False), (True, True), (False, False)]), short, 0.0)
+
+
 def test_probation_takes_its_number_of_studies() -> None:
     assert not is_proved(on_probation(Trial(studies=19), Rate()), PROOF, 1e9)
     assert is_proved(on_probation(Trial(studies=20), Rate()), PROOF, 0.0)
