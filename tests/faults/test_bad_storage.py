@@ -144,10 +144,11 @@ def test_the_reserve_is_given_back_when_the_disk_is_full_and_taken_again_later(
         assert (small.root / "reserve").exists()
 
 
+@pytest.mark.timeout(300)
 def test_on_a_full_disk_an_alert_is_still_committed_and_studies_still_go(tmp_path: Path) -> None:
-    with disk(tmp_path, mib=96) as small, kept_box(small.root / "state") as box:
+    with disk(tmp_path, mib=48) as small, kept_box(small.root / "state") as box:
         reserves = [
-            Reserve(folder / "reserve", 8 * MIB)
+            Reserve(folder / "reserve", 4 * MIB)
             for folder in (box.state.analyse, box.state.deliver, box.state.receive)
         ]
         for each in reserves:

@@ -242,3 +242,18 @@ def test_the_value_of_a_state_is_sealed(box: Box, tmp_path: Path) -> None:
     held = b"".join(path.read_bytes() for path in tmp_path.glob("work.db*"))
     assert b"canary-reason" not in held
     assert b"gated" in held
+
+
+def test_a_study_that_comes_again_after_its_end_is_a_new_one(box: Box) -> None:
+    box.receive(1)
+    box.turns(8)
+    with box.receiver.transaction():
+        box.receiver.close_association(box.association, "released", 1.0)
+        box.receiver.lives.settle(box.study, 1, 0.0)
+        assert box.receiver.lives.end(box.study, 1)
+    box.association = box.receiver.open_association("CT1", "127.0.0.1", 2.0)
+    box.receive(2)
+    box.ran.clear()
+    box.turns(8)
+    assert (box.latest().revision, box.latest().through) == (1, 2)
+    assert len(box.ran) == 4
