@@ -39,7 +39,6 @@ def cross_check(document: Document) -> None:
         _mail,
         _waiting,
         _watermarks,
-        _updates,
         _packs,
         _urgency,
     ):
@@ -133,11 +132,6 @@ def _watermarks(content: Plain) -> _Found:
     if low >= high:
         path = ("retention", "disk_low_percent")
         yield path, "not below the high watermark", f"write less than {high:g}"
-
-
-def _updates(content: Plain) -> _Found:
-    if list(_select(content, "update.url")) and list(_select(content, "update.usb")):
-        yield ("update", "usb"), "two sources of updates", "name `url` or `usb`, not both"
 
 
 def _packs(content: Plain) -> _Found:

@@ -15,7 +15,8 @@ class Update(Section):
         example="https://updates.osteon.example/repository",
     )
     usb: AbsolutePath | None = option(
-        "Folder of a stick with the maker's repository, for a box without a way to the maker",
+        "Folder where a stick with the maker's repository is mounted; one that lies there comes "
+        "before `url`",
         default=None,
         example="/media/osteon-updates",
     )

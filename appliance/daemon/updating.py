@@ -27,7 +27,7 @@ from appliance.update.fetching import Report
 from appliance.update.floor_record import FloorRecord
 from appliance.update.history import Happening, History
 from appliance.update.http_source import HttpSource
-from appliance.update.layout import UpdateFolder
+from appliance.update.layout import METADATA, UpdateFolder
 from appliance.update.pace import Pace
 from appliance.update.receipt import Receipt, leave
 from appliance.update.slots_file import SLOTS, read_slots
@@ -59,7 +59,7 @@ class UpdateUnit:
     def __init__(self, site: Site, clock: Clock, stick: Path | None = None) -> None:
         self._site = site
         self._clock = clock
-        self._stick = stick or (Path(site.update.usb) if site.update.usb else None)
+        self._stick = stick or _mounted(site)
         self.state = StateFolder(Path(site.state_folder))
         self.folder = UpdateFolder(self.state.update)
         self.history = History(self.folder.history)
@@ -178,6 +178,15 @@ def signer_of(site: Site) -> DeviceSigner:
         return DeviceSigner.from_pem(place.read_bytes())
     except OSError:
         raise SignatureError("device-key-missing") from None
+
+
+def _mounted(site: Site) -> Path | None:
+    """The stick that the YAML names: where one lies, or where there is no other source."""
+    update = site.update
+    if update.usb is None:
+        return None
+    folder = Path(update.usb)
+    return folder if update.url is None or (folder / METADATA).is_dir() else None
 
 
 @contextmanager

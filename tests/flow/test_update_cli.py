@@ -21,7 +21,7 @@ from tests.simulators.box import OSTEON, ROOT, device_key
 from tests.simulators.update_repository import NAME, RepositoryMaker
 from tests.simulators.web_server import nginx
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(600)
 VERSION = "1.2.0.1"
 
 
@@ -50,7 +50,7 @@ class Technician:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=180,
             cwd=ROOT,
         )
         assert done.returncode == status, done.stdout + done.stderr
