@@ -1,6 +1,6 @@
 """Choose on the fold what the pack says of scores: their calibration and the operating point.
 
-    python -m models.training.dr.choose --data FRACATLAS --network FILE.onnx
+    python -m models.training.dr.choose --data FRACATLAS --pack FOLDER
 
 Prints what to write into `pack.yaml`. Calibration: Platt's, of the film's strongest heat, so that
 a score is the chance that the film is fractured where as many films are as in the collection.
@@ -19,7 +19,7 @@ import numpy as np
 from appliance.evaluation import Scored, auc, average_precision, sensitivity, specificity
 from models.training.dr import films
 from models.training.dr.exams import scored
-from models.training.dr.runtimes import parameters, with_openvino
+from models.training.dr.runtimes import PACK, parameters, with_openvino
 
 FALSE_SHARES = {"report": 0.05, "alert": 0.02}
 """Of the intact films. A box that cries at every tenth is switched off: silence comes first."""
@@ -55,11 +55,11 @@ def main() -> None:
     """Print slope, offset and thresholds, and what they do on the fold."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--data", type=Path, required=True)
-    options.add_argument("--network", type=Path, required=True)
+    options.add_argument("--pack", type=Path, default=PACK)
     given = options.parse_args()
     fold = films.load(given.data).fold
-    network = with_openvino(given.network.read_bytes())
-    plain = {**parameters(), "slope": 1.0, "offset": 0.0}
+    network = with_openvino((given.pack / "network.onnx").read_bytes())
+    plain = {**parameters(given.pack), "slope": 1.0, "offset": 0.0}
     slope, offset = platt(scored(network, plain, fold))
     print(f"slope: {slope:.3f}\noffset: {offset:.3f}")
     told = scored(network, {**plain, "slope": slope, "offset": offset}, fold)

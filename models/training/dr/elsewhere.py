@@ -1,6 +1,6 @@
 """What a network says of whole DICOM films from other collections: its strongest box in each.
 
-    python -m models.training.dr.elsewhere --network FILE.onnx FILE.dcm ...
+    python -m models.training.dr.elsewhere --pack FOLDER FILE.dcm ...
 
 `--broken-ankle RG3_UNCR.dcm` adds the demo's film with and without its simulated break.
 """
@@ -18,9 +18,9 @@ from pydicom.uid import ImplicitVRLittleEndian
 
 from appliance.errors import AnalysisError
 from appliance.imaging import Film
-from appliance.inference.steps import Network
+from appliance.inference.steps import Network, Parameters
 from appliance.inference.steps.film_centre_heatmap import read
-from models.training.dr.runtimes import parameters, with_openvino
+from models.training.dr.runtimes import PACK, parameters, with_openvino
 from models.training.simulation.ankle import broken_ankle
 
 
@@ -36,12 +36,12 @@ def pixels_of(dataset: pydicom.Dataset) -> NDArray[np.float32]:
     return np.asarray(stored, dtype=np.float32)
 
 
-def _tell(name: str, dataset: pydicom.Dataset, network: Network) -> None:
+def _tell(name: str, dataset: pydicom.Dataset, network: Network, wanted: Parameters) -> None:
     film = Film(pixels_of(dataset), None)
     rows, columns = film.pixels.shape
     begun = time.monotonic()
     try:
-        said = read(film, network, parameters())
+        said = read(film, network, wanted)
     except AnalysisError as error:
         print(f"{name:45s} {rows} x {columns}  not read: {error}")
         return
@@ -57,17 +57,18 @@ def _tell(name: str, dataset: pydicom.Dataset, network: Network) -> None:
 def main() -> None:
     """One line for each film."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--network", type=Path, required=True)
+    options.add_argument("--pack", type=Path, default=PACK)
     options.add_argument("--broken-ankle", type=Path)
     options.add_argument("films", type=Path, nargs="*")
     given = options.parse_args()
-    network = with_openvino(given.network.read_bytes())
+    network = with_openvino((given.pack / "network.onnx").read_bytes())
+    wanted = parameters(given.pack)
     for path in given.films:
-        _tell(path.name, pydicom.dcmread(path, force=True), network)
+        _tell(path.name, pydicom.dcmread(path, force=True), network, wanted)
     if given.broken_ankle:
         intact = pydicom.dcmread(given.broken_ankle)
-        _tell("RG3", intact, network)
-        _tell("RG3 with a simulated break", broken_ankle(intact), network)
+        _tell("RG3", intact, network, wanted)
+        _tell("RG3 with a simulated break", broken_ankle(intact), network, wanted)
 
 
 if __name__ == "__main__":
