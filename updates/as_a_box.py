@@ -20,6 +20,7 @@ from appliance.update.layout import METADATA, MODELS_ROLE, ROLLOUT_TARGET, Relea
 from appliance.update.rollout import Rollout
 from updates.errors import PublishError
 from updates.repository import Draft
+from updates.roles import ROOT
 
 _NOT_FOUND = 404
 _SCHEME = "draft:"
@@ -32,6 +33,7 @@ def check_as_a_box(draft: Draft) -> None:
     Raises:
         PublishError: A box would refuse this state.
     """
+    draft.need(ROOT)
     try:
         with tempfile.TemporaryDirectory(prefix="osteon-publish-") as folder:
             client = Updater(

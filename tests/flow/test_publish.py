@@ -180,6 +180,11 @@ def test_an_interrupted_publish_leaves_the_old_state_or_the_new_one(
     assert all(state == old for state in states)
 
 
+def test_without_a_ceremony_there_is_nothing_to_publish(tmp_path: Path) -> None:
+    maker = Maker(tmp_path)
+    assert "has the ceremony been accepted" in maker.refusal("publish", tmp_path / "www")
+
+
 def test_a_copied_workspace_does_not_turn_the_server_back(maker: Maker, tmp_path: Path) -> None:
     copy = Maker(Path(shutil.copytree(maker.folder, tmp_path / "copy")))
     maker.run("refresh")
