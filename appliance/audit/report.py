@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from appliance import journal
 from appliance.audit.events import AuditEvent
 from appliance.audit.wire import ask
 from appliance.errors import StorageError
+
+_SECONDS: Final = 10.0
 
 
 def report(folder: Path, event: AuditEvent) -> None:
@@ -22,6 +25,7 @@ def report(folder: Path, event: AuditEvent) -> None:
             "detail": event.detail,
             "ok": event.is_success,
         },
+        _SECONDS,
     )
 
 

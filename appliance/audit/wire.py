@@ -21,7 +21,6 @@ from appliance.errors import StorageError
 MESSAGE_BYTES: Final = 64 * 1024
 _SOCKET: Final = "door"
 _CREDENTIALS: Final = struct.Struct("3i")
-_SECONDS: Final = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +31,8 @@ class Peer:
     uid: int
 
 
-def ask(folder: Path, question: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Ask whoever keeps the trail in this folder.
+def ask(folder: Path, question: Mapping[str, Any], seconds: float) -> Mapping[str, Any]:
+    """Ask whoever keeps the trail in this folder, and wait that long for the answer.
 
     Raises:
         StorageError: `audit-unreachable`, nobody keeps the trail at present; or the code that the
@@ -41,7 +40,7 @@ def ask(folder: Path, question: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as channel:
-            channel.settimeout(_SECONDS)
+            channel.settimeout(seconds)
             with _short(folder) as place:
                 channel.connect(place)
             channel.send(json.dumps(question).encode())

@@ -9,6 +9,8 @@ from typing import Final
 
 import click
 
+from appliance.audit.events import AuditEvent, AuditKind
+from appliance.audit.report import report_if_possible
 from appliance.cli.options import config_option, site_in_use
 from appliance.cli.presentation import screen
 from appliance.clock import Clock, SystemClock
@@ -53,6 +55,8 @@ def rotate(config: Path, wait: int) -> None:
         out.print(f"New key {ring.primary:08x} is in place; the receiver wraps every study by it.")
         _await(intake, ring.primary, wait, SystemClock())
         rotation.finish(ring)
+    rotated = AuditEvent(AuditKind.KEY_ROTATED, "", f"{ring.primary:08x}")
+    report_if_possible(state_folder(site).access, rotated)
     former = ", ".join(f"{number:08x}" for number in ring.former)
     out.print(f"Done. Former key retired: {former}. Copies of it open nothing here any more.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -12,7 +13,9 @@ from appliance.cli.presentation import as_json, screen, table
 from appliance.daemon.door import PURPOSES
 from appliance.daemon.state import state_folder
 
-_LINES = (
+_SECONDS: Final = 120.0
+"""A child has to be started that reads a header."""
+_LINES: Final = (
     ("name", "name"),
     ("patient_id", "patient ID"),
     ("birth_date", "born"),
@@ -57,6 +60,7 @@ def patient(case: str, purpose: str, config: Path, *, is_break_glass: bool, is_j
             "purpose": purpose,
             "break_glass": is_break_glass,
         },
+        _SECONDS,
     )
     if is_json:
         as_json(dict(found))

@@ -9,6 +9,8 @@ from typing import Final
 
 import click
 
+from appliance.audit.events import AuditEvent, AuditKind
+from appliance.audit.report import report_if_possible
 from appliance.cli.options import config_option, json_option, site_in_use
 from appliance.cli.presentation import as_json, screen
 from appliance.clock import Clock, SystemClock
@@ -44,10 +46,13 @@ def rollback(pack: str | None, reason: str, config: Path, *, is_json: bool) -> N
             raise UsageError("rollback-pack-unnamed", result.text)
         case Verdict.NOT_RUNNING:
             raise UpdateError("rollback-not-running", result.text)
-        case Verdict.DONE if is_json:
-            as_json({"verdict": result.verdict, "text": result.text})
         case Verdict.DONE:
-            screen().print(result.text, soft_wrap=True)
+            by_hand = AuditEvent(AuditKind.MODEL_CHANGED, "", pack or "", "rollback by hand")
+            report_if_possible(state.access, by_hand)
+    if is_json:
+        as_json({"verdict": result.verdict, "text": result.text})
+    else:
+        screen().print(result.text, soft_wrap=True)
 
 
 def _answer(folder: RollbackFolder, request: str, clock: Clock) -> Result:

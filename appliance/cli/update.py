@@ -9,12 +9,16 @@ from typing import Any, Final
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from appliance.audit.events import AuditEvent, AuditKind
+from appliance.audit.report import report_if_possible
 from appliance.cli.options import config_option, json_option, site_in_use
 from appliance.cli.presentation import as_json, screen, table, warn
 from appliance.cli.verbs import Verbs
 from appliance.clock import SystemClock
 from appliance.config.schema import Site
-from appliance.daemon.updating import Done, UpdateUnit, signer_of
+from appliance.daemon.device_key import signer_of
+from appliance.daemon.state import StateFolder
+from appliance.daemon.updating import Done, UpdateUnit
 from appliance.errors import UsageError
 from appliance.update.check import Look
 from appliance.update.choice import Choice, Stand
@@ -108,6 +112,8 @@ def reset_floor(by: str, reason: str, config: Path) -> None:
         raise UsageError("update-floor-unexplained")
     site = site_in_use(config)
     UpdateUnit(site, SystemClock()).reset_floor(signer_of(site), by.strip(), reason.strip())
+    begun = AuditEvent(AuditKind.CONFIGURATION_CHANGED, "", "update floor", "begun anew")
+    report_if_possible(StateFolder(Path(site.state_folder)).access, begun)
     screen().print("The record begins anew. Now: `osteon update check`.")
 
 

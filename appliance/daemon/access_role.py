@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from contextlib import ExitStack, suppress
@@ -17,20 +16,19 @@ from appliance.audit.wire import answer, listen, take
 from appliance.clock import Clock
 from appliance.config.changes import changes
 from appliance.config.schema import Site
-from appliance.config.secrets import secret_place
+from appliance.daemon.device_key import signer_of
 from appliance.daemon.door import Door
 from appliance.daemon.notify import Notifier
 from appliance.daemon.patients import patient_of
 from appliance.daemon.people import person_of
 from appliance.daemon.site_file import SiteFile
 from appliance.daemon.state import state_folder
-from appliance.errors import SignatureError
+from appliance.errors import SignatureError, StorageError
 from appliance.loops import Loop, Loops
 from appliance.signing import DeviceSigner
 from appliance.storage import make_folder
 
 _ACTOR: Final = "osteon-access"
-_CREDENTIAL: Final = "osteon-device-key"
 _LOOK_SECONDS: Final = 1.0
 _PATIENCE_SECONDS: Final = 5.0
 _WAITING: Final = 32
@@ -49,7 +47,7 @@ def access(site_file: SiteFile, stop: threading.Event, clock: Clock) -> None:
     with ExitStack() as stack:
         stack.callback(notifier.close)
         make_folder(state.access)
-        signer = _signer(site.device_key_file)
+        signer = _signer(site)
         if signer is not None:
             _hand_out(state.access / PUBLIC_KEY, signer.public_pem)
         trail = AuditTrail(state.access, _ACTOR, signer, clock)
@@ -96,19 +94,13 @@ def _serve_next(listening: socket.socket, door: Door, loop: Loop) -> None:
             answer(channel, door.answer(peer, question))
 
 
-def _signer(named: str | None) -> DeviceSigner | None:
+def _signer(site: Site) -> DeviceSigner | None:
     """The device's key; None, and aloud, where this box has no identity yet."""
-    place = secret_place(named, _CREDENTIAL, os.environ)
     try:
-        if place is not None:
-            return DeviceSigner.from_pem(place.read_bytes())
-        code = "device-key-missing"
-    except OSError:
-        code = "device-key-missing"
-    except SignatureError as error:
-        code = error.code
-    journal.warn("audit-unsigned", code=code)
-    return None
+        return signer_of(site)
+    except (SignatureError, StorageError) as error:
+        journal.warn("audit-unsigned", code=error.code)
+        return None
 
 
 def _hand_out(place: Path, public_pem: bytes) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from appliance import journal
+from appliance.audit.events import AuditEvent, AuditKind
 from appliance.clock import Clock
 from appliance.errors import Notice, StorageError
 from appliance.update import slots
@@ -19,12 +21,20 @@ from appliance.update.slots_file import SLOTS, read_slots, write_slots
 from appliance.update.states import UpdateState
 from appliance.update.telling import notice_of
 
+_ACTOR: Final = "osteon-analyse"
+
 
 class Activation:
     """The slots of this box. All but `of` and `slots` belongs to the analyser's main thread."""
 
-    def __init__(self, folder: Path, clock: Clock, tell: Callable[[Notice], None]) -> None:
-        """Read them.
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock,
+        tell: Callable[[Notice], None],
+        record: Callable[[AuditEvent], None],
+    ) -> None:
+        """Read them. `record` takes every change down in the audit trail.
 
         Slots that cannot be read are put aside, and the box begins with its factory packs like a
         new one: they are signed and lie in the part of the disk that nobody writes. What had been
@@ -33,6 +43,7 @@ class Activation:
         self._path = folder / SLOTS
         self._clock = clock
         self._tell = tell
+        self._record = record
         self._unsaved = False
         self._slots: Mapping[str, Slot] = {}
         try:
@@ -110,6 +121,11 @@ class Activation:
             version=slot.active.version if slot.active else None,
             candidate=slot.candidate.version if slot.candidate else None,
             reason=slot.setback.reason if slot.setback else None,
+        )
+        version = slot.active.version if slot.active else "none"
+        why = f", {slot.setback.reason}" if slot.setback else ""
+        self._record(
+            AuditEvent(AuditKind.MODEL_CHANGED, _ACTOR, name, f"{version} {slot.state}{why}")
         )
         notice = notice_of(name, before, slot)
         if notice is not None:

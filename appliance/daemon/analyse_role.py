@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from appliance import journal
+from appliance.audit.report import report_if_possible
 from appliance.clock import Clock
 from appliance.config.schema import Site, UrgencyRule
 from appliance.daemon.activation import Activation
@@ -103,7 +104,9 @@ def analyse(site_file: SiteFile, stop: threading.Event, clock: Clock) -> None:
         states = ModelStates(state.work)
         stack.callback(states.close)
         record = ModelRecord(states, clock)
-        activation = Activation(state.analyse, clock, technical.tell)
+        activation = Activation(
+            state.analyse, clock, technical.tell, partial(report_if_possible, state.access)
+        )
         models = WarmModels(activation, Loader(activation, clock), record)
         stack.callback(models.close)
         requests = RollbackFolder(state.analyse)

@@ -15,6 +15,8 @@ from contextlib import closing, contextmanager
 from typing import Final
 
 from appliance import journal
+from appliance.audit.events import AuditEvent, AuditKind
+from appliance.audit.report import report_if_possible
 from appliance.clock import Clock
 from appliance.config.schema import Site
 from appliance.daemon.state import StateFolder, reserve_in
@@ -30,6 +32,7 @@ from appliance.retention.lived_time import LivedTime
 from appliance.retention.plan import Plan, Policy, free_at, plan
 from appliance.storage import free_bytes, total_bytes
 
+_ACTOR: Final = "osteon-receive"
 _LOOK_S: Final = 5.0
 _PLAN_S: Final = 600.0
 """How often studies are looked through while there is room."""
@@ -144,6 +147,10 @@ class Keeper:
             if self._upkeep.end(going.facts.study, going.facts.newest):
                 self._is_wal_old = True
                 journal.event("study-expired", case=going.facts.case, reason=going.why)
+                gone = AuditEvent(
+                    AuditKind.STUDY_DELETED, _ACTOR, going.facts.case or "", going.why
+                )
+                report_if_possible(self._state.access, gone)
         self._until_done(self._upkeep.bury)
 
     def _set_aside_broken(self) -> None:

@@ -12,14 +12,11 @@ from typing import Final
 from appliance import __version__, journal
 from appliance.clock import Clock
 from appliance.config.schema import Site
-from appliance.config.secrets import secret_place
 from appliance.daemon.pack_places import uses
 from appliance.daemon.state import StateFolder
-from appliance.errors import SignatureError, StorageError, UpdateError
+from appliance.errors import StorageError, UpdateError
 from appliance.inference.manifest import shipped
 from appliance.ledger.models import ModelState, ModelStates
-from appliance.provision.identity import open_signer
-from appliance.provision.keyseal import SYSTEM_SEALS
 from appliance.signing import DeviceSigner
 from appliance.storage import make_folder
 from appliance.update.check import Box, Look, Refusal, apply, attempt, check
@@ -36,8 +33,6 @@ from appliance.update.status import Known, status_of
 from appliance.update.status_sending import StatusAddress, post, put_out
 from appliance.update.times import to_iso
 
-_CREDENTIAL: Final = "osteon-device-key"
-_IDENTITY: Final = Path("/etc/osteon/identity")
 _PACE: Final = Pace()
 _ENTRIES: Final = 500
 _UMASK: Final = 0o027
@@ -160,24 +155,6 @@ class UpdateUnit:
             return ()
         with closing(ModelStates(self.state.work, read_only=True)) as models:
             return models.all()
-
-
-def signer_of(site: Site) -> DeviceSigner:
-    """The device's key: systemd's credential, the file of the YAML, or, for root, its identity.
-
-    Raises:
-        SignatureError: `device-key-missing`, `device-key-invalid`.
-        StorageError: `identity-broken`.
-    """
-    place = secret_place(site.device_key_file, _CREDENTIAL, os.environ)
-    if place is None and os.geteuid() == 0:
-        return open_signer(_IDENTITY, SYSTEM_SEALS)
-    if place is None:
-        raise SignatureError("device-key-missing")
-    try:
-        return DeviceSigner.from_pem(place.read_bytes())
-    except OSError:
-        raise SignatureError("device-key-missing") from None
 
 
 def _mounted(site: Site) -> Path | None:

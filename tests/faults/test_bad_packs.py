@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.audit.events import AuditEvent
 from appliance.clock import SystemClock
 from appliance.config.load import parse_site
 from appliance.daemon.activation import Activation
@@ -63,7 +64,8 @@ class Bench:
         analyse.mkdir(parents=True)
         self.unit = UpdateUnit(folder / "state")
         self.told: list[Notice] = []
-        self.activation = Activation(analyse, clock, self.told.append)
+        self.recorded: list[AuditEvent] = []
+        self.activation = Activation(analyse, clock, self.told.append, self.recorded.append)
         self.places = PackPlaces.of(site)
         states = ModelStates(analyse / "work.db")
         stack.callback(states.close)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.audit.events import AuditEvent
 from appliance.clock import SystemClock
 from appliance.config.schema import PackUse
 from appliance.daemon import activation as activation_module
@@ -56,6 +57,7 @@ class Disk:
 
     root: Path
     told: list[Notice] = field(default_factory=list)
+    recorded: list[AuditEvent] = field(default_factory=list)
 
     @property
     def places(self) -> PackPlaces:
@@ -64,7 +66,7 @@ class Disk:
     def start(self) -> tuple[Activation, Loaded]:
         """An analyser starts; nothing of an earlier one is in memory."""
         StandIn.started.clear()
-        activation = Activation(self.root, SystemClock(), self.told.append)
+        activation = Activation(self.root, SystemClock(), self.told.append, self.recorded.append)
         return activation, Loader(activation, SystemClock()).load(USE, self.places)
 
     def version(self) -> str:
@@ -74,10 +76,12 @@ class Disk:
         return loaded.model.identity.version
 
     def slot(self, slot: Slot) -> None:
-        Activation(self.root, SystemClock(), self.told.append).put(NAME, slot)
+        Activation(self.root, SystemClock(), self.told.append, self.recorded.append).put(NAME, slot)
 
     def kept(self) -> Slot:
-        found = Activation(self.root, SystemClock(), self.told.append).of(NAME)
+        found = Activation(self.root, SystemClock(), self.told.append, self.recorded.append).of(
+            NAME
+        )
         assert found is not None
         return found
 
@@ -235,7 +239,7 @@ def test_a_revert_counts_even_on_a_full_disk_and_is_written_later(
     disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk.slot(on_probation(disk))
-    activation = Activation(disk.root, SystemClock(), disk.told.append)
+    activation = Activation(disk.root, SystemClock(), disk.told.append, disk.recorded.append)
 
     def no_room(*_: object) -> None:
         raise StorageError("disk-full")
