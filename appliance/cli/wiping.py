@@ -13,6 +13,8 @@ from typing import Final
 
 import click
 
+from appliance.audit.events import AuditEvent, AuditKind
+from appliance.audit.report import report_if_possible
 from appliance.cli.first_boot import identity_option
 from appliance.cli.options import config_option, json_option, site_of
 from appliance.cli.presentation import screen
@@ -21,6 +23,7 @@ from appliance.cli.wipe_places import takers_of
 from appliance.cli.wipe_plan import Box, gather_plan, printer_destination
 from appliance.cli.wipe_shown import plan_as_json, show_end, show_plan
 from appliance.clock import SystemClock, set_local_zone
+from appliance.daemon.state import StateFolder
 from appliance.errors import OsteonError, UsageError, WipeError
 from appliance.provision.identity import open_signer
 from appliance.provision.keyseal import SYSTEM_SEALS
@@ -153,6 +156,9 @@ def wipe(  # noqa: PLR0913 - the options of one command
             "console", operator, title, organisation, media_destination, override_undelivered
         )
         authority = _by_console(said, serial, plan)
+    # The trail goes too; where the hospital has one of its own, this line is in it.
+    begun = AuditEvent(AuditKind.WIPE, "", plan.device_id[:16], f"begun by {authority.kind}")
+    report_if_possible(StateFolder(Path(site.state_folder)).access, begun)
     _begin(journal, authority, plan)
 
 
