@@ -28,8 +28,8 @@ from appliance.daemon.metrics import served
 from appliance.daemon.starts import note_start
 from appliance.daemon.state import StateFolder
 from appliance.domain import CaseCode, InstanceKey, MessageKind, Outcome, SeriesKey, StudyKey
-from appliance.ledger.delivery import DeliveryLedger, Destination
 from appliance.keyring import wrapped_by
+from appliance.ledger.delivery import DeliveryLedger, Destination
 from appliance.ledger.intake import Arrival, IntakeLedger, StoredKeyset
 from appliance.ledger.models import ModelState, ModelStates
 from appliance.ledger.work import Ending, NewMessage, WorkLedger
