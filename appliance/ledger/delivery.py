@@ -221,9 +221,7 @@ class DeliveryLedger:
 
     def ended(self) -> frozenset[int]:
         """The numbers of all items of the outbox that have ended."""
-        rows = self._database.execute(
-            "SELECT id FROM items WHERE id > 0 AND ending IS NOT NULL"
-        )
+        rows = self._database.execute("SELECT id FROM items WHERE id > 0 AND ending IS NOT NULL")
         return frozenset(row["id"] for row in rows)
 
     def forget(self, items: Iterable[int]) -> None:
