@@ -72,13 +72,11 @@ def the_good_update(stage: Stage) -> Iterator[str]:
 def the_bad_update(stage: Stage) -> Iterator[str]:
     """Sound by every check of the maker's; found out by this hospital's films."""
     heading("A bad update: takes grain for fractures, and was tried on smooth films only")
-    alerts = len(stage.alerts)
-    broken = stage.broken
     publish(stage, cast.bad("1.0.1.1"))
     slot = follow(stage, lambda slot: slot.state is UpdateState.REVERTED)
     if version(slot) != "1.0.1.0" or slot.state is not UpdateState.REVERTED:
         yield f"the bad update was not taken back: {slot.state}"
-    if len(stage.alerts) - alerts != stage.broken - broken:
+    if stage.alerts() != stage.broken:
         yield "the pack in shadow has changed which studies alert"
     if not (told := stage.technician_is_told("1.0.1.1")):
         yield "no mail to the technician"

@@ -60,10 +60,15 @@ class Stage:
         """How many of the films sent have to alert."""
         return -(-self.sent // _BROKEN_EVERY)
 
-    @property
-    def alerts(self) -> list[str]:
-        """Subjects of the mails to the doctor on duty."""
-        return [mail["Subject"] for mail in self.mail.messages if NIGHT in mail["To"]]
+    def alerts(self) -> int:
+        """Mails to the doctor on duty; waits for as many as there have to be."""
+
+        def count() -> int:
+            return sum(NIGHT in mail["To"] for mail in self.mail.messages)
+
+        with suppress(TimeoutError):
+            wait_until(lambda: count() >= self.broken, _MAIL_S)
+        return count()
 
     def technician_is_told(self, part: str) -> list[str]:
         """The mails to the technician that hold this; waits for the first one."""
@@ -119,8 +124,8 @@ class Stage:
 
     def faults(self) -> Iterator[str]:
         """What is wrong with the box after all."""
-        if len(self.alerts) != self.broken:
-            yield f"{len(self.alerts)} alerts for {self.broken} broken legs"
+        if (alerts := self.alerts()) != self.broken:
+            yield f"{alerts} alerts for {self.broken} broken legs"
         if any(b"Demonstration" in raw for raw in self.mail.raw):
             yield "a patient's name stands in a mail"
         if "Demonstration" in self.box.log:
