@@ -118,8 +118,16 @@ def main() -> None:
             marks = detections(volume, network, given.pack)
             exam = Exam(scan.patient, name, tuple(map(lesion, made)), marks)
             exams.append(score(exam, HIT))
-            told = {"patient": scan.patient, "reading": name, "slices_mm": volume.spacing_mm[0]}
-            told["wrong"] = [round(m.mark.score, 3) for m in exams[-1].marks if not m.hits][:8]
+            told: dict[str, object] = {
+                "patient": scan.patient,
+                "reading": name,
+                "slices_mm": volume.spacing_mm[0],
+            }
+            told["found"] = [
+                (each.lesion.attributes["type"], round(max(each.score, 0.0), 3))
+                for each in exams[-1].lesions
+            ]
+            told["wrong"] = [round(m.mark.score, 3) for m in exams[-1].marks if not m.hits]
             print(json.dumps(told), flush=True)
     for name, part in {"all": exams, **by_lesion(exams, "type")}.items():
         print(json.dumps(_figures(name, part)))

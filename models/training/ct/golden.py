@@ -42,19 +42,20 @@ def main() -> None:
     """Read the arguments and write two images and what the network says of them here."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("lidc", type=Path)
+    parser.add_argument("--pack", type=Path, default=FOLDER)
     given = parser.parse_args()
-    network = load(FOLDER / "network.onnx", "onnxruntime")
+    network = load(given.pack / "network.onnx", "onnxruntime")
     case = chest_case(given.lidc)
     x, y, z = case.fracture.site.centre_lps_mm
     # Towards the lung: the recogniser needs some of it.
     inward = np.sign(x) * INWARD_MM
     for name, volume in (("displaced", case.fractured), ("intact", case.intact)):
         part = piece(volume, (float(x - inward), y, z))
-        target = FOLDER / "golden" / f"{name}.npz"
+        target = given.pack / "golden" / f"{name}.npz"
         np.savez_compressed(
             target, voxels=part.voxels, origin_lps_mm=part.origin_lps_mm, axes=part.axes
         )
-        found = detections(part, network)
+        found = detections(part, network, given.pack)
         expected = json.dumps({"detections": to_json(found)}, indent=1)
         target.with_suffix(".json").write_text(expected + "\n", encoding="utf-8")
         size = target.stat().st_size // 1000
