@@ -16,7 +16,7 @@ from urllib.parse import quote
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.response import BaseHTTPResponse
 
 from appliance.clock import Clock
@@ -124,7 +124,8 @@ def _place(response: BaseHTTPResponse, begin: int) -> int:
 
 
 def _unreachable(error: Exception) -> UpdateError:
-    if isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError):
+    was_refused = isinstance(error, NewConnectionError)  # which urllib3 counts among its timeouts
+    if not was_refused and isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError):
         return UpdateError("update-source-slow", "silent for too long")
     return UpdateError("update-source-unreachable", type(error).__name__)
 
