@@ -12,6 +12,7 @@ from appliance.cli.options import config_option, json_option, site_in_use
 from appliance.cli.presentation import as_json, screen, table
 from appliance.daemon.door import PURPOSES
 from appliance.daemon.state import state_folder
+from appliance.errors import UsageError
 
 _SECONDS: Final = 120.0
 """A child has to be started that reads a header."""
@@ -50,7 +51,7 @@ def patient(case: str, purpose: str, config: Path, *, is_break_glass: bool, is_j
     with --break-glass and --purpose emergency-treatment.
     """
     if is_break_glass and purpose == "treatment":
-        raise click.UsageError("--break-glass goes with a --purpose other than treatment")
+        raise UsageError("break-glass-without-purpose")
     folder = state_folder(site_in_use(config)).access
     found = ask(
         folder,

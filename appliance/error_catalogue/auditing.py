@@ -32,6 +32,10 @@ AUDITING: Final = {
         "Somebody looked at a patient's name by --break-glass.",
         "Ask them why; `sudo osteon audit list` says who and when.",
     ),
+    "break-glass-without-purpose": Explanation(
+        "Who breaks the glass says why.",
+        "Add `--purpose emergency-treatment`, or another one that is true.",
+    ),
     "bundle-exists": Explanation(
         "There is a file of this name already; it was left as it is.",
         "Name another one with --output.",

@@ -17,7 +17,10 @@ from appliance.error_catalogue import CATALOGUE
 
 ROOT = Path(appliance.__file__).parent
 KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-FORWARDED = {"appliance/childprocess/parent.py": "passes on a code that the child raised by name"}
+FORWARDED = {
+    "appliance/audit/wire.py": "passes on a code that the other side of the socket raised by name",
+    "appliance/childprocess/parent.py": "passes on a code that the child raised by name",
+}
 """Modules that raise codes which come from elsewhere as data, with the reason."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
