@@ -5,7 +5,7 @@ UV := .venv/bin/uv
 # ippeveprinter, Orthanc and mkfs lie there, and a plain user has no /usr/sbin in PATH.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: demo demo-update demo-wipe test check docs bench sweep evaluate setup lock clean
+.PHONY: demo demo-update demo-wipe test check docs bench test-slow sweep evaluate setup lock clean
 
 demo: setup
 	@$(PYTHON) -m tests.demo
@@ -34,7 +34,11 @@ docs: setup
 bench: setup
 	@$(PYTHON) -m tests.bench
 
-# The slower tiers: power cuts, kills at every stage boundary, long runs.
+# The slower tiers: power cuts, kills at every stage boundary, long runs, a real systemd.
+test-slow: setup
+	$(PYTHON) -m pytest -m "slow and not exhaustive"
+
+# All of them, also those that try every system call: some hours.
 sweep: setup
 	$(PYTHON) -m pytest -m slow
 

@@ -101,7 +101,7 @@ def test_a_study_is_not_told_twice_because_the_box_was_started_again(site: Hospi
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_kills_at_any_moment_of_a_study(site: Hospital) -> None:
-    """`make sweep`: each role, killed at 5 moments spread over a study's way."""
+    """Each role, killed at 5 moments spread over a study's way."""
     for role in ("receive", "analyse", "deliver"):
         for step in range(5):
             case = site.send(spot_pack.film((120, 90)))

@@ -129,6 +129,7 @@ def test_some_flips(maker: RepositoryMaker) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(600)
 def test_ten_thousand_flips(maker: RepositoryMaker) -> None:
     flip([*of_a_pack(SHIPPED)], ALL // 2, seed=3)

@@ -102,6 +102,7 @@ def test_an_update_killed_at_some_system_calls(warm: Worker, made: Parts) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(900)
 def test_an_update_killed_at_every_system_call(warm: Worker, made: Parts) -> None:
     killed_at(warm, made, moments(warm, made, MUTATING, "counted-all"))
@@ -124,6 +125,7 @@ def test_a_disk_that_is_full_from_some_write_on(warm: Worker, made: Parts) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(900)
 def test_a_disk_that_is_full_from_any_write_on(warm: Worker, made: Parts) -> None:
     starved_at(warm, made, moments(warm, made, FILLING, "filled-all"))
@@ -161,6 +163,7 @@ def test_power_cuts_at_some_system_calls(warm: Worker, made: Parts, tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(900)
 def test_power_cuts_at_many_system_calls(warm: Worker, made: Parts, tmp_path: Path) -> None:
     found = moments(warm, made, MUTATING, "cut-many")

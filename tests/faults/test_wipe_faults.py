@@ -174,6 +174,7 @@ def test_a_wipe_killed_at_a_system_call_goes_on_and_ends_clean(
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
 def test_a_wipe_killed_at_each_of_its_system_calls_goes_on_and_ends_clean(
     runner: tuple[Runner, Path], tmp_path: Path
