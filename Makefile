@@ -36,7 +36,7 @@ bench: setup
 
 # The slower tiers: power cuts, kills at every stage boundary, long runs, a real systemd.
 test-slow: setup
-	$(PYTHON) -m pytest -m "slow and not exhaustive"
+	$(PYTHON) -m pytest -m "slow and not exhaustive" -n 2 --dist loadfile
 
 # All of them, also those that try every system call: some hours.
 sweep: setup

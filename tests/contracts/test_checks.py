@@ -266,7 +266,7 @@ def test_a_printer_without_paper(
 
 @pytest.mark.parametrize(
     ("free_mib", "state", "code"),
-    [(900, "failed", "disk-full"), (1500, "warning", "disk-nearly-full"), (4000, "ok", "")],
+    [(12, "failed", "disk-full"), (24, "warning", "disk-nearly-full"), (4000, "ok", "")],
 )
 def test_a_disk(around: Callable[..., Surroundings], free_mib: int, state: str, code: str) -> None:
     result = only("disk", replace(around(), free_bytes=lambda _: free_mib << 20))

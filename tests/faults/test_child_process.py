@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import select
@@ -139,6 +140,7 @@ def test_a_module_that_does_not_start_is_a_crash() -> None:
 
 def test_a_machine_without_descriptors_is_a_named_fault_and_leaks_none() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    gc.collect()  # what other tests left behind is not to go in the middle of this one
     before = _open_descriptors()
     lowest_free = os.dup(0)
     os.close(lowest_free)

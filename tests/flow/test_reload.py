@@ -11,6 +11,7 @@ import yaml
 from pydicom import uid
 from pydicom.dataset import Dataset
 
+from appliance.daemon.supervise import ROLES
 from tests.simulators import spot_pack
 from tests.simulators.box import Box, Surroundings, prepared, running_box, wait_until
 from tests.simulators.mail import MailServer, mail_server
@@ -19,7 +20,6 @@ from tests.simulators.modality import associate
 pytestmark = pytest.mark.timeout(180)
 
 FILM = (uid.DigitalXRayImageStorageForPresentation, (uid.ExplicitVRLittleEndian,))
-ROLES = ("receive", "analyse", "deliver")
 
 
 @pytest.fixture(scope="module")
