@@ -10,11 +10,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from appliance.audit.events import AuditEvent, AuditKind
+from appliance.audit.trail import AuditTrail, verify
+from appliance.clock import SystemClock
 from appliance.daemon.keeping import present_plan
 from appliance.daemon.state import StateFolder
 from appliance.domain import StudyKey
 from appliance.ledger.intake import IntakeLedger
 from appliance.sealing import MasterKey, StudySeal
+from appliance.signing import DeviceSigner
 from tests.bench.receiving import Figure
 from tests.simulators.box import Surroundings, prepared
 from tests.simulators.keeping import site
@@ -32,6 +38,7 @@ ROUNDS = 7
 def measure(folder: Path) -> Iterator[Figure]:
     """All figures of keeping and sealing."""
     yield from _many(folder)
+    yield from _audit(folder)
     yield from _sealing(folder)
 
 
@@ -50,6 +57,19 @@ def _many(folder: Path) -> Iterator[Figure]:
         seconds = time.monotonic() - began
     assert len(found.staying) == STUDIES
     yield f"{STUDIES:,} studies: the plan alone", f"{seconds:.2f} s", "≤ 2 s"
+
+
+def _audit(folder: Path) -> Iterator[Figure]:
+    signer = DeviceSigner(ec.generate_private_key(ec.SECP256R1()))
+    trail = AuditTrail(folder, "bench", signer, SystemClock())
+    for _ in range(STUDIES):
+        trail.record(AuditEvent(AuditKind.PATIENT_SHOWN, "bench", "K7Q-3MF2", "TREAT"))
+    trail.close()
+    began = time.monotonic()
+    verdict = verify(folder, (signer.public_key,))
+    seconds = time.monotonic() - began
+    assert verdict.is_whole
+    yield f"{verdict.count:,} entries: the audit trail verified", f"{seconds:.2f} s", "≤ 2 s"
 
 
 def _timed(run: Callable[[], object]) -> tuple[float, float]:
