@@ -28,42 +28,6 @@ FIRST, NEXT = "0.1.0.1", "0.1.0.2"
 TARGETS = (ROLLOUT_TARGET, manifest_target(NAME, FIRST))
 
 
-@pytest.fixture(scope="module")
-def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return spot_pack.write(tmp_path_factory.mktemp("packs")) / NAME
-
-
-@pytest.fixture(scope="module")
-def released(tmp_path_factory: pytest.TempPathFactory, pack: Path) -> Maker:
-    """A maker after the ceremony, with one pack rolled out to everybody; not to be changed."""
-    maker = Maker(tmp_path_factory.mktemp("maker"))
-    maker.hold_ceremony()
-    maker.release(pack)
-    maker.run("rollout", "start", NAME, FIRST)
-    return maker
-
-
-@pytest.fixture(scope="module")
-def proposed(released: Maker, pack: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundle of a pack that comes after the released one; nobody has signed it."""
-    folder = tmp_path_factory.mktemp("proposed")
-    better = changed_pack(pack, folder, version=NEXT, summary="Said better.")
-    released.run("build", better, "--out", folder / "pack.zip")
-    return folder / "pack.zip"
-
-
-@pytest.fixture
-def bundle(proposed: Path, tmp_path: Path) -> Path:
-    """The same, to be signed."""
-    return Path(shutil.copy(proposed, tmp_path / "proposed.zip"))
-
-
-@pytest.fixture
-def maker(released: Maker, tmp_path: Path) -> Maker:
-    """The same, to be changed."""
-    return Maker(Path(shutil.copytree(released.folder, tmp_path / "maker")))
-
-
 # --- the ceremony and who signs ---------------------------------------------------------------
 
 
