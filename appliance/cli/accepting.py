@@ -18,8 +18,8 @@ from appliance.acceptance import Acceptance, AcceptanceFile, Criteria, Measured,
 from appliance.acceptance.measure import Read
 from appliance.acceptance.record import Interval
 from appliance.audit.events import AuditEvent, AuditKind
-from appliance.audit.report import report_if_possible
 from appliance.cli.acceptance_shown import show
+from appliance.cli.audited import audited
 from appliance.cli.options import config_option, json_option, site_of
 from appliance.cli.presentation import as_json
 from appliance.clock import SystemClock
@@ -119,7 +119,7 @@ def _keep(site: Site, acceptance: Acceptance) -> None:
     AcceptanceFile(state.root).keep(acceptance)
     model, verdict = acceptance.model, "accepted" if acceptance.is_accepted else "refused"
     subject, detail = f"{model.name} {model.version}", f"{verdict} by {acceptance.by}"
-    report_if_possible(state.access, AuditEvent(AuditKind.MODEL_ACCEPTANCE, "", subject, detail))
+    audited(state.access, AuditEvent(AuditKind.MODEL_ACCEPTANCE, "", subject, detail))
 
 
 def _measured(

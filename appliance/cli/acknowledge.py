@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from appliance.audit.events import AuditEvent, AuditKind
-from appliance.audit.report import report_if_possible
+from appliance.cli.audited import audited
 from appliance.cli.options import config_option, site_in_use
 from appliance.cli.presentation import screen
 from appliance.clock import SystemClock
@@ -28,7 +28,5 @@ def acknowledge(case: str, by: str, config: Path) -> None:
         said = ledger.acknowledge(CaseCode(case.strip().upper()), by, SystemClock().now())
     finally:
         ledger.close()
-    report_if_possible(
-        state.access, AuditEvent(AuditKind.ACKNOWLEDGED, "", said.case, f"by {said.by}")
-    )
+    audited(state.access, AuditEvent(AuditKind.ACKNOWLEDGED, "", said.case, f"by {said.by}"))
     screen().print(f"{said.case}: acknowledged by {said.by}.")

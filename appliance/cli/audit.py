@@ -10,10 +10,10 @@ from typing import Final
 import click
 
 from appliance.audit.events import AuditEvent, AuditKind
-from appliance.audit.report import report_if_possible
 from appliance.audit.trail import entries
 from appliance.audit.trail import verify as verify_trail
 from appliance.audit.witness import read_witness
+from appliance.cli.audited import audited
 from appliance.cli.options import config_option, json_option, site_in_use
 from appliance.cli.presentation import as_json, screen, table
 from appliance.daemon.access_role import PUBLIC_KEY
@@ -36,7 +36,7 @@ def audit() -> None:
 def list_verb(newest: int, config: Path, *, is_json: bool) -> None:
     """Show the newest entries. That you looked is an entry too."""
     state = state_folder(site_in_use(config))
-    report_if_possible(state.access, AuditEvent(AuditKind.AUDIT_READ, "", detail="list"))
+    audited(state.access, AuditEvent(AuditKind.AUDIT_READ, "", detail="list"))
     last = deque(entries(state.access), newest)
     if is_json:
         as_json(
@@ -75,7 +75,7 @@ def list_verb(newest: int, config: Path, *, is_json: bool) -> None:
 def verify(key_file: Path | None, config: Path, *, is_json: bool) -> None:
     """Check that no entry was altered, dropped or put in another order."""
     state = state_folder(site_in_use(config))
-    report_if_possible(state.access, AuditEvent(AuditKind.AUDIT_READ, "", detail="verify"))
+    audited(state.access, AuditEvent(AuditKind.AUDIT_READ, "", detail="verify"))
     keys = (public_key(_pem(key_file or state.access / PUBLIC_KEY)),)
     verdict = verify_trail(state.access, keys, read_witness(state.deliver))
     if is_json:

@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from appliance.audit.events import AuditEvent, AuditKind
-from appliance.audit.report import report_if_possible
+from appliance.cli.audited import audited
 from appliance.cli.options import config_option, site_in_use
 from appliance.cli.presentation import screen
 from appliance.clock import Clock, SystemClock
@@ -56,7 +56,7 @@ def rotate(config: Path, wait: int) -> None:
         _await(intake, ring.primary, wait, SystemClock())
         rotation.finish(ring)
     rotated = AuditEvent(AuditKind.KEY_ROTATED, "", f"{ring.primary:08x}")
-    report_if_possible(state_folder(site).access, rotated)
+    audited(state_folder(site).access, rotated)
     former = ", ".join(f"{number:08x}" for number in ring.former)
     out.print(f"Done. Former key retired: {former}. Copies of it open nothing here any more.")
 

@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from appliance.audit.events import AuditEvent, AuditKind
-from appliance.audit.report import report_if_possible
+from appliance.cli.audited import audited
 from appliance.cli.options import config_option, json_option, site_in_use
 from appliance.cli.presentation import as_json, screen
 from appliance.clock import Clock, SystemClock
@@ -48,7 +48,7 @@ def rollback(pack: str | None, reason: str, config: Path, *, is_json: bool) -> N
             raise UpdateError("rollback-not-running", result.text)
         case Verdict.DONE:
             by_hand = AuditEvent(AuditKind.MODEL_CHANGED, "", pack or "", "rollback by hand")
-            report_if_possible(state.access, by_hand)
+            audited(state.access, by_hand)
     if is_json:
         as_json({"verdict": result.verdict, "text": result.text})
     else:

@@ -12,7 +12,7 @@ import click
 
 import appliance
 from appliance.audit.events import AuditEvent, AuditKind
-from appliance.audit.report import report_if_possible
+from appliance.cli.audited import audited
 from appliance.cli.build import content_hash, revision
 from appliance.cli.options import config_option, site_in_use
 from appliance.cli.presentation import screen
@@ -44,7 +44,7 @@ def support_bundle(output: Path | None, config: Path) -> None:
     target = output or Path(f"osteon-support-{stamp}.tar.gz")
     site = site_in_use(config)
     state = state_folder(site)
-    report_if_possible(state.access, AuditEvent(AuditKind.EXPORTED, "", "support bundle"))
+    audited(state.access, AuditEvent(AuditKind.EXPORTED, "", "support bundle"))
 
     def content() -> Iterator[tuple[str, bytes]]:
         yield "README.txt", _WORDS.encode()

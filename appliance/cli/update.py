@@ -10,7 +10,7 @@ import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from appliance.audit.events import AuditEvent, AuditKind
-from appliance.audit.report import report_if_possible
+from appliance.cli.audited import audited
 from appliance.cli.options import config_option, json_option, site_in_use
 from appliance.cli.presentation import as_json, screen, table, warn
 from appliance.cli.verbs import Verbs
@@ -113,7 +113,7 @@ def reset_floor(by: str, reason: str, config: Path) -> None:
     site = site_in_use(config)
     UpdateUnit(site, SystemClock()).reset_floor(signer_of(site), by.strip(), reason.strip())
     begun = AuditEvent(AuditKind.CONFIGURATION_CHANGED, "", "update floor", "begun anew")
-    report_if_possible(StateFolder(Path(site.state_folder)).access, begun)
+    audited(StateFolder(Path(site.state_folder)).access, begun)
     screen().print("The record begins anew. Now: `osteon update check`.")
 
 

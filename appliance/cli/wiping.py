@@ -14,7 +14,7 @@ from typing import Final
 import click
 
 from appliance.audit.events import AuditEvent, AuditKind
-from appliance.audit.report import report_if_possible
+from appliance.cli.audited import audited
 from appliance.cli.first_boot import identity_option
 from appliance.cli.options import config_option, json_option, site_of
 from appliance.cli.presentation import screen
@@ -158,7 +158,7 @@ def wipe(  # noqa: PLR0913 - the options of one command
         authority = _by_console(said, serial, plan)
     # The trail goes too; where the hospital has one of its own, this line is in it.
     begun = AuditEvent(AuditKind.WIPE, "", plan.device_id[:16], f"begun by {authority.kind}")
-    report_if_possible(StateFolder(Path(site.state_folder)).access, begun)
+    audited(StateFolder(Path(site.state_folder)).access, begun)
     _begin(journal, authority, plan)
 
 
