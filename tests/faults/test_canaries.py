@@ -144,7 +144,6 @@ def test_nothing_of_a_patient_is_left_anywhere(place: power.Disk, tmp_path: Path
         for case in done:
             there.ended(case, seconds=180)
         assert there.box.command("patient", done[0]).returncode == 0
-        assert there.box.command("ack", done[0], "--by", "Dr Li").returncode == 0
         assert (
             there.box.command(
                 "support-bundle", "--output", str(place.root / "bundle.tar.gz")
@@ -153,6 +152,7 @@ def test_nothing_of_a_patient_is_left_anywhere(place: power.Disk, tmp_path: Path
         )
         for case in done:
             there.delivered(case, seconds=180)
+        assert there.box.command("ack", done[0], "--by", "Dr Li").returncode == 0
         seen += processes_of(there)
         there.box.stop()
         assert len(there.printer.printed()) >= len(done)

@@ -113,13 +113,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             yield Site(box, mail)
 
 
-def test_a_new_box_alerts_at_once_and_commits_its_own_pack(site: Site) -> None:
+def a_new_box_alerts_at_once_and_commits_its_own_pack(site: Site) -> None:
     assert site.slot.state is UpdateState.PROBATION
     assert site.read(URGENT).outcome is Outcome.ALERT
     site.read_until(lambda slot: slot.state is UpdateState.COMMITTED)
 
 
-def test_a_good_update_proves_itself_beside_the_studies_and_is_kept(site: Site) -> None:
+def a_good_update_proves_itself_beside_the_studies_and_is_kept(site: Site) -> None:
     receiver = site.box.role_pid("receive")
     site.unit.offer("0.2.0.1")
     site.reaches(UpdateState.SHADOW, "0.1.0.1")
@@ -143,7 +143,7 @@ def test_a_good_update_proves_itself_beside_the_studies_and_is_kept(site: Site) 
     assert "0.2.0.1 instead of 0.1.0.1" in told
 
 
-def test_a_bad_update_never_alerts_and_is_never_taken_again(site: Site) -> None:
+def a_bad_update_never_alerts_and_is_never_taken_again(site: Site) -> None:
     before = len(site.mail.messages)
     offer = site.unit.offer("0.3.0.1", twisted_packs.constant())
     site.reaches(UpdateState.SHADOW)
@@ -164,7 +164,7 @@ def test_a_bad_update_never_alerts_and_is_never_taken_again(site: Site) -> None:
     assert site.slot.state is UpdateState.REVERTED
 
 
-def test_a_rollback_by_hand_loses_no_study_in_flight(site: Site) -> None:
+def a_rollback_by_hand_loses_no_study_in_flight(site: Site) -> None:
     child = inference_child(site.box)
     os.kill(child, signal.SIGSTOP)  # a reading that would end only at its deadline
     case = site.send(URGENT)
@@ -183,7 +183,7 @@ def test_a_rollback_by_hand_loses_no_study_in_flight(site: Site) -> None:
     assert "rollback-nothing-kept" in again.stderr
 
 
-def test_a_recalled_pack_reads_nothing_and_the_next_version_ends_that(site: Site) -> None:
+def a_recalled_pack_reads_nothing_and_the_next_version_ends_that(site: Site) -> None:
     active = site.slot.active
     assert active is not None
     site.unit.withdraw()
@@ -198,11 +198,21 @@ def test_a_recalled_pack_reads_nothing_and_the_next_version_ends_that(site: Site
     assert site.read(URGENT).outcome is Outcome.ALERT
 
 
-def test_a_killed_analyser_goes_on_with_the_pack_on_probation(site: Site) -> None:
+def a_killed_analyser_goes_on_with_the_pack_on_probation(site: Site) -> None:
     os.kill(site.box.role_pid("analyse"), signal.SIGKILL)
     assert site.read(URGENT).outcome is Outcome.ALERT
     assert site.slot.active is not None
     assert site.slot.active.version == "0.5.0.1"
+
+
+def test_the_life_of_a_box_through_its_updates(site: Site) -> None:
+    """One box, one update after another: each goes on from where the one before has left it."""
+    a_new_box_alerts_at_once_and_commits_its_own_pack(site)
+    a_good_update_proves_itself_beside_the_studies_and_is_kept(site)
+    a_bad_update_never_alerts_and_is_never_taken_again(site)
+    a_rollback_by_hand_loses_no_study_in_flight(site)
+    a_recalled_pack_reads_nothing_and_the_next_version_ends_that(site)
+    a_killed_analyser_goes_on_with_the_pack_on_probation(site)
 
 
 def inference_child(box: Box) -> int:
