@@ -10,10 +10,14 @@ import json
 import logging
 import os
 import sys
+import threading
+import warnings
 from collections.abc import Mapping
 from typing import Final
 
 from systemd import journal as systemd_journal
+
+from appliance.errors import place_of
 
 Value = str | int | float | bool | None
 
@@ -99,8 +103,12 @@ class _ToJournald(logging.Handler):
 def open_journal(role: str) -> None:
     """Send events to journald or standard error, and silence the libraries' own loggers.
 
-    pydicom and pynetdicom put attribute values into their log texts: they stay off.
+    pydicom and pynetdicom put attribute values into their log texts, highdicom into its warnings,
+    and any exception may have one in its message: they stay off.
     """
+    warnings.simplefilter("ignore")
+    sys.excepthook = lambda _kind, error, _trace: _uncaught(error)
+    threading.excepthook = lambda thrown: _uncaught(thrown.exc_value)
     handler: logging.Handler
     if _is_standard_error_the_journal():
         handler = _ToJournald(role)
@@ -108,6 +116,10 @@ def open_journal(role: str) -> None:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter(f"{role}: %(message)s"))
     _send_to(handler)
+
+
+def _uncaught(error: BaseException | None) -> None:
+    fail("uncaught", place=place_of(error) if error is not None else None)
 
 
 def to_nowhere() -> None:

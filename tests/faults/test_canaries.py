@@ -109,15 +109,14 @@ def cut_short(there: Hospital, film: Dataset) -> None:
     """Begin to send an object and pull the plug in the middle."""
     link = associate(there.box.port, [(film.SOPClassUID, (film.file_meta.TransferSyntaxUID,))])
     transport = link.dul.socket.socket
-    whole = transport.sendall
+    whole = link.dul.socket.send
     sent = 0
 
     def some(content: bytes) -> None:
         nonlocal sent
         sent += len(content)
         if sent > 30_000:
-            transport.close()
-            raise OSError
+            transport.shutdown(socket.SHUT_RDWR)
         whole(content)
 
     link.dul.socket.send = some

@@ -30,7 +30,7 @@ _TEXTS: Final = (
 )
 _UIDS: Final = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 COUNT: Final = STUDIES * (len(_TEXTS) + len(_UIDS))
-_INFLATED_BYTES: Final = 4 * 2**20
+_INFLATED_BYTES: Final = 2**20
 _STREAMS: Final = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
 _TOKEN: Final = re.compile(rb"ZQXJV(\d{3})|2\.25\.8675309424242(\d{3})")
 
@@ -97,7 +97,8 @@ def _inflated(content: bytes) -> Iterable[bytes]:
     for match in _STREAMS.finditer(content):
         begun = zlib.decompressobj()
         try:
-            inflated = begun.decompress(content[match.start() :][:_INFLATED_BYTES], _INFLATED_BYTES)
+            end = match.start() + _INFLATED_BYTES
+            inflated = begun.decompress(content[match.start() : end], _INFLATED_BYTES)
         except zlib.error:
             continue
         if len(inflated) > len(MARK):

@@ -183,6 +183,8 @@ def test_the_installer_leaves_starting_to_the_technician(box: InstalledBox) -> N
     assert set(steps) == set("12345678")
     assert "edit /etc/osteon/site.yaml" in box.first_install
     assert box.machine.run("systemctl", "is-enabled", "osteon.target").stdout == "enabled\n"
+    failed = box.machine.run("systemctl", "--failed", "--no-legend", "--plain").stdout
+    assert failed == ""
     assert box.machine.run("systemctl", "is-system-running").stdout == "running\n"
 
 
