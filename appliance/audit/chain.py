@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from appliance.signing import open_envelope
 SEAL_TYPE: Final = "application/vnd.osteon.audit-seal+json"
 _KEYS: Final = ("n", "at", "kind", "actor", "subject", "detail", "ok", "prev")
 _SEAL: Final = "seal"
+_DIGEST: Final = re.compile(rb"[0-9a-f]{64}")
 
 
 class Signs(Protocol):
@@ -114,6 +116,17 @@ def read_line(line: bytes, before: Head) -> Entry:
         is_success=content["ok"],
         head=Head(content["n"], digest.decode()),
     )
+
+
+def behind(line: bytes, before: Head) -> Head:
+    """The chain's end behind a line that does not hold, so that what follows it is still read.
+
+    Where its text was altered, the digest that it ends with is what the next line follows.
+    """
+    text, _, digest = line.rpartition(b" ")
+    if not _DIGEST.fullmatch(digest):
+        digest = hashlib.sha256(text).hexdigest().encode()
+    return Head(before.count + 1, digest.decode())
 
 
 def verify(lines: Iterable[bytes], keys: Iterable[Key], witness: Head | None = None) -> Verdict:

@@ -110,6 +110,22 @@ MEANING: Final[dict[AuditKind, tuple[EventId, EventType | None, Action]]] = {
 }
 
 
+REPORTED: Final = frozenset(
+    {
+        AuditKind.AUDIT_READ,
+        AuditKind.ACKNOWLEDGED,
+        AuditKind.MODEL_CHANGED,
+        AuditKind.MODEL_ACCEPTANCE,
+        AuditKind.CONFIGURATION_CHANGED,
+        AuditKind.KEY_ROTATED,
+        AuditKind.STUDY_DELETED,
+        AuditKind.EXPORTED,
+        AuditKind.WIPE,
+    }
+)
+"""What others may have recorded; all else only the keeper of the trail itself can know."""
+
+
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
     """One thing that somebody or something did.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from collections.abc import Iterator
@@ -11,14 +10,14 @@ from typing import Final
 
 from securesystemslib.signer import Key
 
-from appliance.audit.chain import START, Entry, Head, Signs, Verdict, line_of, read_line, seal_of
+from appliance.audit.chain import START, Head, Signs, Verdict, behind, line_of, read_line, seal_of
 from appliance.audit.chain import verify as verify_lines
 from appliance.audit.events import AuditEvent, AuditKind
 from appliance.clock import Clock
 from appliance.errors import StorageError
 from appliance.storage import fsync_folder, storage_error
 
-_FILE: Final = "trail.jsonl"
+FILE: Final = "trail.jsonl"
 _SEAL_EVERY: Final = 200
 SEAL_SECONDS: Final = 900.0
 """How long a line may stand unsigned."""
@@ -38,7 +37,7 @@ class AuditTrail:
         self._guard = threading.Lock()
         self._head, torn = START, 0
         try:
-            path = folder / _FILE
+            path = folder / FILE
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
             fsync_folder(folder)
             self._head, self._unsealed, whole = _ending(path)
@@ -103,21 +102,6 @@ class AuditTrail:
         self._head = head
 
 
-def entries(folder: Path) -> Iterator[Entry]:
-    """All entries, oldest first, up to the first that does not follow the one before.
-
-    Raises StorageError: `audit-missing`.
-    """
-    head = START
-    for line in _lines(folder):
-        try:
-            entry = read_line(line, head)
-        except ValueError:
-            return
-        head = entry.head
-        yield entry
-
-
 def verify(folder: Path, keys: tuple[Key, ...], witness: Head | None = None) -> Verdict:
     """Check the trail in a folder; see `chain.verify`. Raises StorageError: `audit-missing`."""
     return verify_lines(_lines(folder), keys, witness)
@@ -126,7 +110,7 @@ def verify(folder: Path, keys: tuple[Key, ...], witness: Head | None = None) -> 
 def _lines(folder: Path) -> Iterator[bytes]:
     """Line by line; a last one without its newline is not (yet) one."""
     try:
-        with (folder / _FILE).open("rb") as file:
+        with (folder / FILE).open("rb") as file:
             for line in file:
                 if line.endswith(b"\n"):
                     yield line[:-1]
@@ -152,14 +136,9 @@ def _ending(path: Path) -> tuple[Head, int, int]:
             try:
                 entry = read_line(line[:-1], head)
             except ValueError:
-                head = _end_of_a_stranger(line[:-1], head)
+                head = behind(line[:-1], head)
                 continue
             head = entry.head
             if entry.kind == AuditKind.SEALED.value:
                 unsealed = 0
     return head, unsealed, whole
-
-
-def _end_of_a_stranger(line: bytes, head: Head) -> Head:
-    """A line that does not hold: the next one follows what it would have to be."""
-    return Head(head.count + 1, hashlib.sha256(line.rpartition(b" ")[0]).hexdigest())

@@ -28,5 +28,11 @@ def acknowledge(case: str, by: str, config: Path) -> None:
         said = ledger.acknowledge(CaseCode(case.strip().upper()), by, SystemClock().now())
     finally:
         ledger.close()
-    audited(state.access, AuditEvent(AuditKind.ACKNOWLEDGED, "", said.case, f"by {said.by}"))
+    audited(
+        state.access, AuditEvent(AuditKind.ACKNOWLEDGED, "", said.case, f"by {_printable(said.by)}")
+    )
     screen().print(f"{said.case}: acknowledged by {said.by}.")
+
+
+def _printable(name: str) -> str:
+    return "".join(letter for letter in name if letter.isprintable())

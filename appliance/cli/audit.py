@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections import deque
 from pathlib import Path
 from typing import Final
 
 import click
 
 from appliance.audit.events import AuditEvent, AuditKind
-from appliance.audit.trail import entries
+from appliance.audit.reader import TrailReader
 from appliance.audit.trail import verify as verify_trail
 from appliance.audit.witness import read_witness
 from appliance.cli.audited import audited
 from appliance.cli.options import config_option, json_option, site_in_use
-from appliance.cli.presentation import as_json, screen, table
+from appliance.cli.presentation import as_json, screen, table, warn
 from appliance.daemon.access_role import PUBLIC_KEY
 from appliance.daemon.state import state_folder
 from appliance.errors import StorageError
@@ -30,14 +29,21 @@ def audit() -> None:
 
 
 @audit.command("list")
-@click.option("--newest", default=_NEWEST, show_default=True, help="How many entries.")
+@click.option(
+    "--newest",
+    default=_NEWEST,
+    show_default=True,
+    help="How many entries.",
+    type=click.IntRange(min=1),
+)
 @config_option
 @json_option
 def list_verb(newest: int, config: Path, *, is_json: bool) -> None:
     """Show the newest entries. That you looked is an entry too."""
     state = state_folder(site_in_use(config))
     audited(state.access, AuditEvent(AuditKind.AUDIT_READ, "", detail="list"))
-    last = deque(entries(state.access), newest)
+    reader = TrailReader(state.access)
+    last = reader.new()[-newest:]
     if is_json:
         as_json(
             [
@@ -60,6 +66,8 @@ def list_verb(newest: int, config: Path, *, is_json: bool) -> None:
         at = each.at.replace("T", " ")[:19]
         shown.add_row(str(each.number), at, each.kind, each.actor, each.subject, details)
     screen().print(shown)
+    if reader.is_broken:
+        warn("This trail was altered: see `osteon audit verify`.")
 
 
 @audit.command()

@@ -22,6 +22,7 @@ from appliance.daemon.notify import Notifier
 from appliance.daemon.patients import patient_of
 from appliance.daemon.people import person_of
 from appliance.daemon.site_file import SiteFile
+from appliance.daemon.starts import note_start
 from appliance.daemon.state import state_folder
 from appliance.errors import SignatureError, StorageError
 from appliance.loops import Loop, Loops
@@ -47,6 +48,7 @@ def access(site_file: SiteFile, stop: threading.Event, clock: Clock) -> None:
     with ExitStack() as stack:
         stack.callback(notifier.close)
         make_folder(state.access)
+        note_start(state.access, clock)
         signer = _signer(site)
         if signer is not None:
             _hand_out(state.access / PUBLIC_KEY, signer.public_pem)

@@ -122,14 +122,14 @@ class Activation:
             candidate=slot.candidate.version if slot.candidate else None,
             reason=slot.setback.reason if slot.setback else None,
         )
-        version = slot.active.version if slot.active else "none"
-        why = f", {slot.setback.reason}" if slot.setback else ""
-        self._record(
-            AuditEvent(AuditKind.MODEL_CHANGED, _ACTOR, name, f"{version} {slot.state}{why}")
-        )
         notice = notice_of(name, before, slot)
         if notice is not None:
             try:
                 self._tell(notice)
             except StorageError as error:  # a full disk must not undo a revert
                 journal.fail("technician-untold", code=error.code)
+        version = slot.active.version if slot.active else "none"
+        why = f", {slot.setback.reason}" if slot.setback else ""
+        self._record(
+            AuditEvent(AuditKind.MODEL_CHANGED, _ACTOR, name, f"{version} {slot.state}{why}")
+        )

@@ -49,6 +49,8 @@ class AuditWatch:
         self._sent = read_witness(own, _SENT)
         self._witness = read_witness(own)
         self._broken: tuple[tuple[str, float], ...] = ()
+        self.is_broken = False
+        """Whether a line was altered or dropped, as far as one can tell without signatures."""
         self.is_unsent = False
         """Whether the repository was not reached at the last try."""
 
@@ -74,7 +76,8 @@ class AuditWatch:
             try:
                 self.look()
             except StorageError as error:
-                journal.warn("audit-unread", code=error.code)
+                if error.code != "audit-missing":  # that the door is silent is said elsewhere
+                    journal.warn("audit-unread", code=error.code)
             if self._waiting and self._clock.monotonic() >= due:
                 failures = 0 if self.send() else failures + 1
                 pause = min(_LONGEST_PAUSE, _LOOK_SECONDS * 2 ** min(failures, 10))
@@ -85,6 +88,8 @@ class AuditWatch:
     def look(self) -> None:
         """Take up what is new. Raises StorageError."""
         new = self._reader.new()
+        if self._reader.is_broken or not self._holds_witness(new):
+            self.is_broken = True
         alarms = [each for each in new if each.kind == AuditKind.BREAK_GLASS.value]
         self._broken += tuple((each.subject, _seconds(each)) for each in alarms)
         if self._syslog is not None:
@@ -92,6 +97,13 @@ class AuditWatch:
         if self._reader.head.count > self._witness.count:
             self._witness = self._reader.head
             note_witness(self._own, self._witness)
+
+    def _holds_witness(self, new: tuple[Entry, ...]) -> bool:
+        """Whether the trail still has the line that was noted last."""
+        known = self._witness
+        if self._reader.head.count < known.count:
+            return False
+        return all(each.head == known for each in new if each.number == known.count)
 
     def send(self) -> bool:
         """Send what waits to the repository; whether that worked."""

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from appliance import journal
-from appliance.audit.events import AuditEvent, AuditKind
+from appliance.audit.events import REPORTED, AuditEvent, AuditKind
 from appliance.audit.trail import AuditTrail
 from appliance.audit.wire import Peer
 from appliance.domain import CaseCode, PatientFacts
@@ -29,10 +29,15 @@ PURPOSES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who asks. may_record: is one of the box's own units or its technicians."""
+    """Who asks.
+
+    may_record: is one of the box's own units or its technicians. speaks_for_others: is a unit; a
+    person acts in their own name.
+    """
 
     login: str
     may_record: bool
+    speaks_for_others: bool
     may_see_patients: bool
 
 
@@ -53,6 +58,8 @@ class Door:
         """The answer to a question, or the code of why there is none."""
         try:
             match question:
+                case {"ask": "alive"}:
+                    return {}
                 case {"ask": "record", **fields}:
                     return self._record(self._who(peer), fields)
                 case {
@@ -75,14 +82,15 @@ class Door:
         try:
             event = AuditEvent(
                 kind=AuditKind(fields["kind"]),
-                # A person is who the kernel says; a unit may say for whom it acts.
-                actor=str(fields["actor"]) or person.login,
+                actor=(person.speaks_for_others and str(fields["actor"])) or person.login,
                 subject=str(fields["subject"]),
                 detail=str(fields["detail"]),
                 is_success=fields["ok"] is True,
             )
         except (KeyError, ValueError):
             raise UsageError("door-question-unknown") from None
+        if event.kind not in REPORTED:
+            raise UsageError("door-question-unknown")
         head = self._trail.record(event)
         return {"count": head.count, "digest": head.digest}
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from appliance import journal
+from appliance.audit.wire import ask
 from appliance.clock import Clock
 from appliance.config.schema import Site
 from appliance.daemon.audit_watch import AuditWatch
@@ -38,6 +39,7 @@ from appliance.update.layout import UpdateFolder
 _SELDOM_S: Final = 300.0
 """How often what costs something is asked: the receiver by C-ECHO, the clock, old images."""
 _PATIENCE: Final = Patience(connect_s=5.0, negotiate_s=10.0, answer_s=10.0)
+_DOOR_SECONDS: Final = 10.0
 _LOOK_BACK_S: Final = 7 * 86_400.0
 _ENTRIES: Final = 500
 
@@ -73,11 +75,12 @@ class FactFinder:
         self._models = ModelStates(state.work, read_only=True)
         self.figures = Figures(state.intake, state.work, state.delivery)
         self._word = SiteWord(state.root)
-        self._folders = (state.receive, state.analyse, state.deliver)
+        self._folders = (state.access, state.receive, state.analyse, state.deliver)
         self._watch = ClockWatch(clock)
         self._printers = PrinterWatch(ask_printer, clock)
         self._asked_at = float("-inf")
         self._silent_since: float | None = None
+        self._audit_silent_since: float | None = None
         self._synchronised: bool | None = None
         self._certificates: tuple[Certificate, ...] = ()
         self._untouched: tuple[Underway, ...] = ()
@@ -112,9 +115,22 @@ class FactFinder:
             starts=tuple((each.name, last_starts(each)) for each in self._folders),
             last_image_at=self.figures.last_instance()[1],
             broken_glass=tuple(sorted({case for case, _ in self._audit.broken_glass(now)})),
+            is_audit_broken=self._audit.is_broken,
             is_audit_unsent=self._audit.is_unsent,
+            audit_silent_s=self._audit_silent_s(),
             updates=self._updates,
         )
+
+    def _audit_silent_s(self) -> float | None:
+        """For how long nobody has kept the audit trail; None: somebody does."""
+        try:
+            ask(self._state.access, {"ask": "alive"}, _DOOR_SECONDS)
+        except StorageError:
+            if self._audit_silent_since is None:
+                self._audit_silent_since = self._clock.monotonic()
+            return self._clock.monotonic() - self._audit_silent_since
+        self._audit_silent_since = None
+        return None
 
     def _ask_seldom(self, site: Site) -> None:
         self._asked_at = self._clock.monotonic()

@@ -13,6 +13,8 @@ from appliance.daemon.door import Person
 
 TECHNICIANS: Final = "osteon"
 PATIENTS: Final = "osteon-patients"
+_UNITS: Final = frozenset({"osteon-receive", "osteon-analyse", "osteon-deliver", "osteon-update"})
+"""Users of the other units, which nobody logs in as."""
 _NOBODY_LOGGED_IN: Final = 2**32 - 1
 
 
@@ -31,6 +33,7 @@ def person_of(peer: Peer) -> Person:
     return Person(
         login=login,
         may_record=is_owner or TECHNICIANS in groups,
+        speaks_for_others=is_owner or _name_of(peer.uid) in _UNITS,
         may_see_patients=is_owner or PATIENTS in groups,
     )
 

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.audit.trail import entries
+from appliance.audit.reader import TrailReader
 from appliance.config.schema import Site
 from appliance.daemon.state import StateFolder
 from appliance.errors import OsteonError
@@ -115,7 +115,7 @@ def _models(state: StateFolder) -> list[dict[str, object]]:
 
 def _audit(state: StateFolder) -> dict[str, int]:
     """How often each kind of entry; who did it stays on the box."""
-    return dict(Counter(each.kind for each in entries(state.access)))
+    return dict(Counter(each.kind for each in TrailReader(state.access).new()))
 
 
 def _journal() -> bytes:

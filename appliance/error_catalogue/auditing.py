@@ -7,6 +7,11 @@ from typing import Final
 from appliance.error_catalogue.explanation import Explanation
 
 AUDITING: Final = {
+    "audit-broken": Explanation(
+        "An entry of the audit trail was altered, dropped or put in another order.",
+        "Keep the folder `access` of the state folder as it is, run `sudo osteon audit verify`, "
+        "and tell the security officer.",
+    ),
     "audit-key-missing": Explanation(
         "There is no public key by which the trail could be verified.",
         "The box writes one once it has an identity (`osteon first-boot identity`); or name your "
@@ -19,6 +24,11 @@ AUDITING: Final = {
     "audit-not-permitted": Explanation(
         "Only the box's own units and members of the group osteon may have something recorded.",
         "Use `sudo`, or have yourself added to the group osteon.",
+    ),
+    "audit-silent": Explanation(
+        "Nobody keeps the audit trail: nobody can see whom a case is about, and what is done at "
+        "the box is not recorded. Detection and alerts go on.",
+        "Look at `systemctl status osteon-access`; a full disk is the most likely cause.",
     ),
     "audit-unreachable": Explanation(
         "Nobody keeps the audit trail at present, and what cannot be recorded is not shown.",

@@ -88,6 +88,10 @@ class Facts:
     unsynchronised_s: for how long the clock has had no time server; None: it has one, or the
     system does not say. jumped_s: how far the clock was moved in the last hour. silent_s: for how
     long the receiver has not answered; None: it answers. starts: of each role, the latest ones.
+    broken_glass: the cases that somebody without the right to looked at within a day.
+    is_audit_broken: whether the audit trail was altered. is_audit_unsent: whether the hospital's
+    audit repository was not reached at the last try. audit_silent_s: for how long nobody has kept
+    the trail; None: somebody does.
     """
 
     now: float
@@ -102,7 +106,9 @@ class Facts:
     starts: tuple[tuple[str, tuple[float, ...]], ...] = ()
     last_image_at: float | None = None
     broken_glass: tuple[str, ...] = ()
+    is_audit_broken: bool = False
     is_audit_unsent: bool = False
+    audit_silent_s: float | None = None
     updates: UpdatesDown | None = None
 
 
@@ -148,6 +154,11 @@ def _restarts(facts: Facts) -> Iterator[Standing]:
 def _audit(facts: Facts) -> Iterator[Standing]:
     for case in facts.broken_glass:
         yield _stands(Notice("break-glass-used"), case, "see `osteon audit list`")
+    if facts.is_audit_broken:
+        yield _stands(Notice("audit-broken"), "audit", "see `osteon audit verify`")
+    if facts.audit_silent_s is not None and facts.audit_silent_s >= _SILENT_S:
+        silent = f"no answer for {_minutes(facts.audit_silent_s)}"
+        yield _stands(Notice("audit-silent"), "audit", silent)
     if facts.is_audit_unsent:
         yield _stands(Notice("audit-unsent"), "audit", "tried again and again")
 

@@ -13,10 +13,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from appliance.audit.chain import START, Head, line_of, seal_of, verify
 from appliance.audit.events import MEANING, AuditEvent, AuditKind
 from appliance.audit.reader import TrailReader
-from appliance.audit.trail import SEAL_SECONDS, AuditTrail, entries
+from appliance.audit.trail import SEAL_SECONDS, AuditTrail
 from appliance.audit.trail import verify as verify_trail
 from appliance.audit.witness import note_witness, read_witness
+from appliance.daemon.audit_watch import AuditWatch
+from appliance.daemon.state import StateFolder
 from appliance.errors import StorageError
+from appliance.loops import Loops
 from appliance.signing import DeviceSigner
 from tests.simulators.clock import ManualClock
 
@@ -105,7 +108,7 @@ def test_the_trail_goes_on_after_a_restart_and_signs_what_stands_long(tmp_path: 
     second.close()
     verdict = verify_trail(tmp_path, KEYS, head)
     assert (verdict.is_whole, verdict.count, verdict.sealed) == (True, 6, 6)
-    kinds = [each.kind for each in entries(tmp_path)]
+    kinds = [each.kind for each in TrailReader(tmp_path).new()]
     assert kinds == [
         *("patient-shown", "sealed", "patient-refused", "sealed", "acknowledged", "sealed")
     ]
@@ -121,7 +124,7 @@ def test_a_line_torn_by_a_power_cut_is_taken_off_and_that_is_recorded(tmp_path: 
     assert verify_trail(tmp_path, KEYS).is_whole  # nobody was answered for it
     again = trail_in(tmp_path, clock)
     again.close()
-    lost = [each for each in entries(tmp_path) if each.kind == "tail-lost"]
+    lost = [each for each in TrailReader(tmp_path).new() if each.kind == "tail-lost"]
     assert [each.detail for each in lost] == ["15 bytes"]
     assert verify_trail(tmp_path, KEYS).is_whole
 
@@ -137,7 +140,10 @@ def test_a_broken_trail_stays_broken_and_goes_on_being_kept(tmp_path: Path) -> N
     again = trail_in(tmp_path, clock)
     again.record(EVENTS[3])
     again.close()
-    assert b'"acknowledged"' in place.read_bytes()
+    reader = TrailReader(tmp_path)
+    kinds = [each.kind for each in reader.new()]
+    assert kinds == ["patient-shown", "sealed", "acknowledged", "sealed"]  # not the altered one
+    assert reader.is_broken
     assert verify_trail(tmp_path, KEYS).fault == "line 2: it was altered"
 
 
@@ -160,7 +166,8 @@ def test_what_cannot_be_written_is_an_error_and_leaves_no_half_line(tmp_path: Pa
 
 def test_a_reader_follows_the_trail_line_by_line(tmp_path: Path) -> None:
     reader = TrailReader(tmp_path)
-    assert reader.new() == ()
+    with pytest.raises(StorageError, match="audit-missing"):
+        reader.new()
     trail = trail_in(tmp_path, ManualClock())
     trail.record(EVENTS[1])
     assert [each.actor for each in reader.new()] == ["li"]
@@ -193,3 +200,29 @@ def test_an_event_is_a_short_printable_text() -> None:
         with pytest.raises(ValueError, match="audit trail"):
             AuditEvent(AuditKind.EXPORTED, "li", detail=text)
     assert MEANING.keys() == set(AuditKind)
+
+
+def test_the_watch_sees_a_line_altered_and_a_trail_cut(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path)
+    for folder in (state.access, state.deliver):
+        folder.mkdir()
+    trail = trail_in(state.access, ManualClock())
+    trail.record(EVENTS[1])
+    trail.record(EVENTS[2])
+
+    def watch() -> AuditWatch:
+        clock = ManualClock()
+        made = AuditWatch(state, None, "site", Loops(clock).add("audit"), clock)
+        made.look()
+        return made
+
+    assert not watch().is_broken
+    place = state.access / "trail.jsonl"
+    whole = place.read_bytes()
+    place.write_bytes(whole.splitlines(keepends=True)[0])
+    assert watch().is_broken
+    place.write_bytes(whole.replace(b'"li"', b'"lu"'))
+    assert watch().is_broken
+    place.write_bytes(whole)
+    assert not watch().is_broken
+    trail.close()

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
-from appliance.audit.trail import AuditTrail, entries
+from appliance.audit.events import REPORTED, AuditKind
+from appliance.audit.reader import TrailReader
+from appliance.audit.trail import AuditTrail
 from appliance.audit.wire import Peer, answer, listen, take
 from appliance.daemon.door import Door, Person
 from appliance.daemon.people import person_of
@@ -24,9 +26,10 @@ from tests.simulators.box import ROOT
 from tests.simulators.clock import ManualClock
 
 PATIENT = PatientFacts("Li^Mei", "P-1", "19700101", "F", "20261122", "0200", "A-1")
-DOCTOR = Person("doctor", may_record=False, may_see_patients=True)
-TECHNICIAN = Person("technician", may_record=True, may_see_patients=False)
-STRANGER = Person("stranger", may_record=False, may_see_patients=False)
+DOCTOR = Person("doctor", may_record=False, speaks_for_others=False, may_see_patients=True)
+TECHNICIAN = Person("technician", may_record=True, speaks_for_others=False, may_see_patients=False)
+UNIT = Person("osteon-update", may_record=True, speaks_for_others=True, may_see_patients=False)
+STRANGER = Person("stranger", may_record=False, speaks_for_others=False, may_see_patients=False)
 
 
 @dataclass
@@ -58,7 +61,7 @@ class Bed:
         return self.ask(ask="record", **{**fields, **changes})
 
     def recorded(self) -> list[tuple[str, str, bool]]:
-        return [(each.kind, each.actor, each.is_success) for each in entries(self.folder)]
+        return [(each.kind, each.actor, each.is_success) for each in TrailReader(self.folder).new()]
 
 
 @pytest.fixture
@@ -107,8 +110,24 @@ def test_only_the_units_and_technicians_have_things_recorded(bed: Bed) -> None:
     assert bed.record()["code"] == "audit-not-permitted"
     bed.who = TECHNICIAN
     assert bed.record()["count"] == 1
-    assert bed.record(actor="osteon-update")["count"] == 2
-    assert [actor for _, actor, _ in bed.recorded()] == ["technician", "osteon-update"]
+    assert bed.record(actor="somebody-else")["count"] == 2
+    bed.who = UNIT
+    assert bed.record(actor="the maker")["count"] == 3
+    assert [actor for _, actor, _ in bed.recorded()] == ["technician", "technician", "the maker"]
+
+
+@pytest.mark.parametrize("kind", sorted(set(AuditKind) - REPORTED, key=lambda kind: kind.value))
+def test_what_only_the_keeper_can_know_is_taken_from_nobody(bed: Bed, kind: AuditKind) -> None:
+    bed.who = UNIT
+    bed.record()
+    assert bed.record(kind=kind.value)["code"] == "door-question-unknown"
+    assert [each for each, *_ in bed.recorded()] == ["exported"]
+
+
+def test_it_answers_that_it_is_there_and_writes_nothing(bed: Bed) -> None:
+    bed.who = STRANGER
+    assert bed.ask(ask="alive") == {}
+    assert not bed.recorded()
 
 
 @pytest.mark.parametrize(

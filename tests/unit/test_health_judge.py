@@ -176,3 +176,20 @@ def at(text: str) -> float:
 )
 def test_the_daily_report_comes_at_its_hour_once(now: str, last: str, *, is_time: bool) -> None:
     assert is_due(at(now), at(last), dt.time(7, 0)) is is_time
+
+
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        (replace(WELL, is_audit_broken=True), "audit-broken"),
+        (replace(WELL, audit_silent_s=120.0), "audit-silent"),
+        (replace(WELL, is_audit_unsent=True), "audit-unsent"),
+        (replace(WELL, broken_glass=("K7Q-3MF2",)), "break-glass-used"),
+    ],
+)
+def test_what_is_wrong_with_the_audit_trail_is_told(facts: Facts, code: str) -> None:
+    assert codes(facts) == [code]
+
+
+def test_an_audit_unit_that_only_restarts_is_no_trouble() -> None:
+    assert codes(replace(WELL, audit_silent_s=60.0)) == []
