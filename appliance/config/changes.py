@@ -34,7 +34,9 @@ _RESTARTS: Final = {
     "state_folder": Effect.BOX,
     "master_key_file": Effect.BOX,
     "device_key_file": Effect.BOX,
-    "audit.syslog": Effect.DELIVER,
+    "audit.syslog.host": Effect.DELIVER,
+    "audit.syslog.port": Effect.DELIVER,
+    "audit.syslog.ca_file": Effect.DELIVER,
     "health.metrics_port": Effect.DELIVER,
 }
 

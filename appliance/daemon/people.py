@@ -27,13 +27,15 @@ def person_of(peer: Peer) -> Person:
     groups = _groups_of(peer.uid)
     is_owner = peer.uid in {0, os.getuid()}
     login = _name_of(peer.uid)
+    # By name: the group that a unit runs in is systemd's doing, and stands in no user list.
+    speaks_for_others = is_owner or login in _UNITS
     came_as = _login_uid(peer.pid)
     if came_as is not None and came_as != peer.uid:
         login = f"{_name_of(came_as)} as {login}"
     return Person(
         login=login,
-        may_record=is_owner or TECHNICIANS in groups,
-        speaks_for_others=is_owner or _name_of(peer.uid) in _UNITS,
+        may_record=speaks_for_others or TECHNICIANS in groups,
+        speaks_for_others=speaks_for_others,
         may_see_patients=is_owner or PATIENTS in groups,
     )
 

@@ -26,11 +26,14 @@ from appliance.ledger.models import ModelStates
 from appliance.ledger.work import WorkLedger
 from appliance.provision.programs import answer_of
 from appliance.storage import free_bytes
+from appliance.update.layout import UpdateFolder
+from appliance.update.status_sending import STATUS
 
 _NEWEST: Final = 500
 _WEEK_S: Final = 7 * 86_400.0
 _JOURNAL_BYTES: Final = 20 * 2**20
 _LOCAL_PART: Final = re.compile(r"[^\s\"'<>,;:@]+@")
+_WRITTEN: Final = frozenset({"by", "reason"})
 _JOURNAL_FIELDS: Final = ("__REALTIME_TIMESTAMP", "PRIORITY", "SYSLOG_IDENTIFIER", "MESSAGE")
 _PROGRAMS: Final = {
     "units.txt": (
@@ -69,9 +72,21 @@ def members(site: Site, yaml: bytes, state: StateFolder, now: float) -> Iterator
     for name, command in _PROGRAMS.items():
         yield name, answer_of(command) or b"unavailable\n"
     yield "journal.jsonl", _journal()
-    for place in (state.analyse / "slots.json", state.root / "update" / "history.jsonl"):
+    for place in (state.update / STATUS, UpdateFolder(state.update).history):
         if place.is_file():
-            yield f"update/{place.name}", place.read_bytes()
+            yield f"update/{place.name}", _without_words(place.read_bytes())
+
+
+def _without_words(lines: bytes) -> bytes:
+    """Without who answered for what, and what they wrote: a line that is no entry is left out."""
+    kept = []
+    for line in lines.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        kept.append(json.dumps({key: entry[key] for key in entry if key not in _WRITTEN}))
+    return "\n".join(kept).encode()
 
 
 def _without_people(yaml: bytes) -> bytes:

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from appliance.errors import UpdateError
 from appliance.ledger.models import ModelState
 from appliance.update.history import Entry, Happening
+from appliance.update.judge import Fault
 from appliance.update.slots import Setback, Slot
 from appliance.update.states import UpdateState
 from appliance.update.times import to_iso
@@ -144,7 +145,8 @@ def _pack(slot: Slot, model: ModelState | None) -> PackStatus:
         latency_s=median(slot.trial.latencies_s),
         set_back=setback.version if setback else "",
         reason=setback.reason if setback else "",
-        detail=setback.detail if setback else "",
+        # What a person wrote stays on the box: free words may name anybody.
+        detail=setback.detail if setback and setback.reason != Fault.BY_HAND else "",
         set_back_at=to_iso(setback.at) if setback else "",
     )
 

@@ -192,6 +192,8 @@ def test_the_support_bundle_helps_and_names_nobody(
 ) -> None:
     there, _, case = bed
     target = tmp_path / "bundle.tar.gz"
+    words = ("--by", "Dr Li", "--reason", "CANARY was read twice")
+    assert there.box.command("update", "reset-floor", *words).returncode == 0
     done = there.box.command("support-bundle", "--output", str(target))
     assert done.returncode == 0, done.stderr
     assert target.stat().st_mode & 0o077 == 0
@@ -203,6 +205,8 @@ def test_the_support_bundle_helps_and_names_nobody(
     assert json.loads(files["studies.json"])[0]["case"] == case
     assert json.loads(files["audit.json"])["started"] >= 1
     assert json.loads(files["figures.json"])["free_bytes"] > 0
+    history = files["update/history.jsonl"]
+    assert b"floor-reset" in history
     everything = b"".join(files.values())
     assert b"CANARY" not in everything
     assert b"Dr Li" not in everything

@@ -39,6 +39,7 @@ def test_a_change_names_key_values_and_what_restarts() -> None:
         ({"dicom": {"address": "10.0.0.1"}}, Effect.SOCKETS),
         ({"state_folder": "/srv/osteon"}, Effect.BOX),
         ({"health": {"metrics_port": 9465}}, Effect.DELIVER),
+        ({"audit": {"syslog": {"host": "audit.example"}}}, Effect.DELIVER),
         ({"dicom": {"ae_title": "OTHER"}}, Effect.RELOAD),
         ({"completeness": {"quiet_seconds": 9.0}}, Effect.RELOAD),
     ],

@@ -13,6 +13,7 @@ from appliance.errors import UpdateError
 from appliance.ledger.models import ModelState
 from appliance.signing import DeviceSigner
 from appliance.update.history import Entry, Happening
+from appliance.update.judge import Fault
 from appliance.update.rollout import PackRollout, Rollout, Wave
 from appliance.update.slots import PackRef, Setback, Slot, Source
 from appliance.update.states import UpdateState
@@ -66,6 +67,16 @@ def test_a_status_names_the_pack_that_failed_and_why() -> None:
     slot = Slot(UpdateState.REVERTED, NOW, active=OLD, setback=SETBACK)
     pack = status(signer(), slot).packs["spots"]
     assert (pack.set_back, pack.reason) == ("1.1.0.0", "alert-rate-higher")
+
+
+def test_what_a_person_wrote_about_a_rollback_stays_on_the_box() -> None:
+    words = "li: two false alerts about Mrs Wang"
+    by_hand = Setback(NEW.version, NEW.digest, Fault.BY_HAND, words, NOW)
+    slot = Slot(UpdateState.REVERTED, NOW, active=OLD, setback=by_hand)
+    told = status(signer(), slot)
+    assert told.packs["spots"].reason == Fault.BY_HAND
+    assert b"Wang" not in told.to_json()
+    assert b"li:" not in told.to_json()
 
 
 @pytest.mark.parametrize(
