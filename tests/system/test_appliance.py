@@ -44,6 +44,16 @@ UNITS = (
 )
 
 
+INTENT = "/var/lib/osteon-wipe/intent.json"
+SERIAL = """
+from pathlib import Path
+from appliance.cli.wipe_plan import _label
+from appliance.provision.identity import read_identity
+from appliance.wipe.facts import box_serial
+print(box_serial(_label(), read_identity(Path("/etc/osteon/identity")).device_id))
+"""
+
+
 @dataclass
 class InstalledBox:
     """A box in a machine, with this host as its hospital."""
@@ -175,6 +185,41 @@ def test_debian_13_becomes_a_box_too(tmp_path: Path) -> None:
     with installed_box(tmp_path, "trixie") as running:
         case = running.is_alerted(broken_leg())
         assert running.studies() == {case: "alert"}
+        fetches_updates_in_its_sandbox(running)
+        is_wiped_over_a_power_cut(running, case)
+
+
+def fetches_updates_in_its_sandbox(box: InstalledBox) -> None:
+    """Nobody is at that address; all before it, the sealed floor among it, has to work."""
+    machine = box.machine
+    box.configure(update={"url": "https://127.0.0.1:9/osteon"})
+    machine.run("osteon", "update", "reset-floor", "--by", "A. Chen", "--reason", "switched on")
+    machine.run("systemctl", "start", "osteon-update.service", is_checked=False)
+    newest = json.loads(machine.run("osteon", "update", "history", "--json").stdout)
+    assert "update-source-unreachable" in {each.get("code") for each in newest}
+
+
+def is_wiped_over_a_power_cut(box: InstalledBox, case: str) -> None:
+    """Cut off right behind the point of no return: the next boot ends it, by itself."""
+    machine = box.machine
+    machine.run("osteon", "ack", case, "--by", "Dr. Night")
+    python = "/usr/lib/osteon/current/bin/python"
+    serial = machine.run(python, "-c", SERIAL).stdout.strip()
+    plan = json.loads(machine.run("osteon", "wipe", "--plan", "--json").stdout)
+    wipe = f"osteon wipe --operator 'Li Wei' --serial '{serial}'"
+    cut = f"{wipe} & until test -e {INTENT}; do sleep 0.02; done; kill -KILL $!"
+    machine.run("sh", "-c", cut, is_checked=False)
+    assert (machine.root / INTENT[1:]).exists()
+    machine.pull_the_plug()
+    machine.boot()
+    done = machine.root / INTENT[1:].replace("intent", "done")
+    box.until(done.exists, 120)
+    for place in (*plan["folders"], *(key["path"] for key in plan["keys"]), plan["identity"]):
+        left = machine.root / place[1:]
+        assert not left.exists() or not any(left.iterdir()), place
+    states = [box.property(unit, "ActiveState") for unit in UNITS]
+    assert set(states) == {"inactive"}, states
+    assert list(done.parent.glob("*.pdf"))
 
 
 def test_the_installer_leaves_starting_to_the_technician(box: InstalledBox) -> None:
