@@ -7,6 +7,7 @@ from enum import Enum, StrEnum
 from typing import Final, NamedTuple
 
 _LONGEST: Final = 200
+_LONGEST_TYPED: Final = 150
 
 
 class Code(NamedTuple):
@@ -144,3 +145,8 @@ class AuditEvent:
         for text in (self.actor, self.subject, self.detail):
             if len(text) > _LONGEST or not text.isprintable():
                 raise ValueError("not a text for the audit trail")
+
+
+def typed(words: str) -> str:
+    """What a person typed, as it may stand in the trail: printable, and not too long."""
+    return "".join(letter for letter in words if letter.isprintable())[:_LONGEST_TYPED]

@@ -17,7 +17,7 @@ from appliance import journal
 from appliance.acceptance import Acceptance, AcceptanceFile, Criteria, Measured, judge, measure
 from appliance.acceptance.measure import Read
 from appliance.acceptance.record import Interval
-from appliance.audit.events import AuditEvent, AuditKind
+from appliance.audit.events import AuditEvent, AuditKind, typed
 from appliance.cli.acceptance_shown import show
 from appliance.cli.audited import audited
 from appliance.cli.options import config_option, json_option, site_of
@@ -118,7 +118,7 @@ def _keep(site: Site, acceptance: Acceptance) -> None:
     state = StateFolder(Path(site.state_folder))
     AcceptanceFile(state.root).keep(acceptance)
     model, verdict = acceptance.model, "accepted" if acceptance.is_accepted else "refused"
-    subject, detail = f"{model.name} {model.version}", f"{verdict} by {acceptance.by}"
+    subject, detail = f"{model.name} {model.version}", f"{verdict} by {typed(acceptance.by)}"
     audited(state.access, AuditEvent(AuditKind.MODEL_ACCEPTANCE, "", subject, detail))
 
 

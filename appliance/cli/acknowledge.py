@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from appliance.audit.events import AuditEvent, AuditKind
+from appliance.audit.events import AuditEvent, AuditKind, typed
 from appliance.cli.audited import audited
 from appliance.cli.options import config_option, site_in_use
 from appliance.cli.presentation import screen
@@ -28,11 +28,6 @@ def acknowledge(case: str, by: str, config: Path) -> None:
         said = ledger.acknowledge(CaseCode(case.strip().upper()), by, SystemClock().now())
     finally:
         ledger.close()
-    audited(
-        state.access, AuditEvent(AuditKind.ACKNOWLEDGED, "", said.case, f"by {_printable(said.by)}")
-    )
+    seen = AuditEvent(AuditKind.ACKNOWLEDGED, "", said.case, f"by {typed(said.by)}")
+    audited(state.access, seen)
     screen().print(f"{said.case}: acknowledged by {said.by}.")
-
-
-def _printable(name: str) -> str:
-    return "".join(letter for letter in name if letter.isprintable())

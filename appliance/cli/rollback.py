@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from appliance.audit.events import AuditEvent, AuditKind
+from appliance.audit.events import AuditEvent, AuditKind, typed
 from appliance.cli.audited import audited
 from appliance.cli.options import config_option, json_option, site_in_use
 from appliance.cli.presentation import as_json, screen
@@ -47,7 +47,7 @@ def rollback(pack: str | None, reason: str, config: Path, *, is_json: bool) -> N
         case Verdict.NOT_RUNNING:
             raise UpdateError("rollback-not-running", result.text)
         case Verdict.DONE:
-            by_hand = AuditEvent(AuditKind.MODEL_CHANGED, "", pack or "", "rollback by hand")
+            by_hand = AuditEvent(AuditKind.MODEL_CHANGED, "", typed(pack or ""), "rollback by hand")
             audited(state.access, by_hand)
     if is_json:
         as_json({"verdict": result.verdict, "text": result.text})

@@ -185,8 +185,23 @@ def test_debian_13_becomes_a_box_too(tmp_path: Path) -> None:
     with installed_box(tmp_path, "trixie") as running:
         case = running.is_alerted(broken_leg())
         assert running.studies() == {case: "alert"}
+        goes_on_with_another_key(running)
         fetches_updates_in_its_sandbox(running)
         is_wiped_over_a_power_cut(running, case)
+
+
+def goes_on_with_another_key(box: InstalledBox) -> None:
+    """The units have their credentials from their start; they come by the new key all the same."""
+    before = [box.process(unit) for unit in UNITS]
+    assert "retired" in box.machine.run("osteon", "key", "rotate").stdout
+    known = box.studies()
+    case = box.is_alerted(broken_leg())
+    assert box.studies() == {**known, case: "alert"}
+    assert [box.process(unit) for unit in UNITS] == before
+    box.machine.run("osteon", "ack", case, "--by", "Dr. Night")
+    box.machine.run("systemctl", "restart", "osteon.target")
+    box.until(box.is_at_work, 90)
+    assert "P0001" in box.machine.run("osteon", "patient", case).stdout
 
 
 def fetches_updates_in_its_sandbox(box: InstalledBox) -> None:

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from appliance.audit.chain import START, Head, line_of, seal_of, verify
-from appliance.audit.events import MEANING, AuditEvent, AuditKind
+from appliance.audit.events import MEANING, AuditEvent, AuditKind, typed
 from appliance.audit.reader import TrailReader
 from appliance.audit.trail import SEAL_SECONDS, AuditTrail
 from appliance.audit.trail import verify as verify_trail
@@ -200,6 +200,7 @@ def test_an_event_is_a_short_printable_text() -> None:
         with pytest.raises(ValueError, match="audit trail"):
             AuditEvent(AuditKind.EXPORTED, "li", detail=text)
     assert MEANING.keys() == set(AuditKind)
+    AuditEvent(AuditKind.ACKNOWLEDGED, "li", detail=f"by {typed(chr(7) + 'Li' * 200)}")
 
 
 def test_the_watch_sees_a_line_altered_and_a_trail_cut(tmp_path: Path) -> None:
