@@ -21,7 +21,7 @@ from appliance.checks.probe import Surroundings
 from appliance.checks.result import CheckResult, failed, ok, warning
 from appliance.checks.sending import send
 from appliance.daemon.deliver_role import policy
-from appliance.daemon.pack_places import pack_in_use, uses
+from appliance.daemon.packs.places import pack_in_use, uses
 from appliance.daemon.state import StateFolder
 from appliance.domain import MessageKind, OutboxItem, Outcome, PackScope, StudyKey
 from appliance.errors import CheckError, DeliveryError, Notice, OsteonError, PackError, StorageError

@@ -10,8 +10,8 @@ from appliance.checks.probe import Probe, Surroundings
 from appliance.checks.result import CheckResult, ok, warning
 from appliance.clock import Clock
 from appliance.config.schema import PackUse
-from appliance.daemon.loading import host_settings, model_of
-from appliance.daemon.pack_places import pack_in_use, uses
+from appliance.daemon.packs.loading import host_settings, model_of
+from appliance.daemon.packs.places import pack_in_use, uses
 from appliance.daemon.site_word import SiteWord
 from appliance.errors import AnalysisError, CheckError, Notice
 from appliance.inference.golden import golden_image

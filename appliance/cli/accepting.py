@@ -24,8 +24,8 @@ from appliance.cli.options import config_option, json_option, site_of
 from appliance.cli.presentation import as_json
 from appliance.clock import SystemClock
 from appliance.config.schema import PackUse, Site
-from appliance.daemon.loading import Model, model_of
-from appliance.daemon.pack_places import pack_in_use, pack_on_trial, uses
+from appliance.daemon.packs.loading import Model, model_of
+from appliance.daemon.packs.places import pack_in_use, pack_on_trial, uses
 from appliance.daemon.state import StateFolder
 from appliance.domain import Detection
 from appliance.errors import UsageError

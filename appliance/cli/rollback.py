@@ -14,8 +14,8 @@ from appliance.cli.audited import audited
 from appliance.cli.options import config_option, json_option, site_in_use
 from appliance.cli.presentation import as_json, screen
 from appliance.clock import Clock, SystemClock
-from appliance.daemon.rollbacks import Result, RollbackFolder, Verdict
 from appliance.daemon.state import StateFolder
+from appliance.daemon.trial.rollbacks import Result, RollbackFolder, Verdict
 from appliance.errors import UpdateError, UsageError
 
 _WAIT_SECONDS: Final = 60.0

@@ -22,7 +22,7 @@ from appliance.cli.sbom import bill_of_materials, installed
 from appliance.clock import SystemClock
 from appliance.config.load import load_site
 from appliance.config.schema import Packs, Site
-from appliance.daemon.pack_places import pack_in_use, uses
+from appliance.daemon.packs.places import pack_in_use, uses
 from appliance.daemon.state import StateFolder
 from appliance.domain import ModelIdentity
 from appliance.errors import ConfigError, PackError, StorageError

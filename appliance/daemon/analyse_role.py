@@ -12,22 +12,19 @@ from appliance import journal
 from appliance.audit.report import report_if_possible
 from appliance.clock import Clock
 from appliance.config.schema import Site, UrgencyRule
-from appliance.daemon.activation import Activation
 from appliance.daemon.analyser import Analyser
 from appliance.daemon.artefacts import Artefacts
-from appliance.daemon.aside import Aside
 from appliance.daemon.collecting import Collecting
 from appliance.daemon.forgetting import Seldom, WorkForgetting, sweep
-from appliance.daemon.loading import Loader, Model
-from appliance.daemon.model_record import ModelRecord
-from appliance.daemon.models import InUse, WarmModels
 from appliance.daemon.notify import Notifier
-from appliance.daemon.offer_watch import OfferWatch
-from appliance.daemon.pack_places import PackPlaces, uses
+from appliance.daemon.packs.activation import Activation
+from appliance.daemon.packs.loading import Loader, Model
+from appliance.daemon.packs.places import PackPlaces, uses
+from appliance.daemon.packs.record import ModelRecord
+from appliance.daemon.packs.warm import InUse, WarmModels
 from appliance.daemon.quarantine import Quarantine
 from appliance.daemon.reading import Gating, Reading
 from appliance.daemon.reporting import Reporting, SiteWishes
-from appliance.daemon.rollbacks import Interrupter, RollbackFolder, Rollbacks
 from appliance.daemon.site_file import SiteFile, refusals
 from appliance.daemon.site_word import SiteWord
 from appliance.daemon.starts import note_start
@@ -39,7 +36,10 @@ from appliance.daemon.state import (
     when_there,
 )
 from appliance.daemon.technical import TechnicalMessages
-from appliance.daemon.trials import Trials, TrialTerms
+from appliance.daemon.trial.aside import Aside
+from appliance.daemon.trial.offer_watch import OfferWatch
+from appliance.daemon.trial.rollbacks import Interrupter, RollbackFolder, Rollbacks
+from appliance.daemon.trial.trials import Trials, TrialTerms
 from appliance.daemon.workbench import Workbench
 from appliance.domain import StudyKey
 from appliance.errors import StorageError

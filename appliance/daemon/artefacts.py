@@ -12,7 +12,7 @@ import appliance
 from appliance.alerts.catalogue import load
 from appliance.alerts.page import PageContent, render_page
 from appliance.daemon.analyser import Task
-from appliance.daemon.loading import Model
+from appliance.daemon.packs.loading import Model
 from appliance.daemon.workbench import Bench, Workbench
 from appliance.domain import (
     AlertSummary,

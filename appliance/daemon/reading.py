@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from appliance.daemon.analyser import Again, Step, Task
-from appliance.daemon.loading import Model
-from appliance.daemon.models import InUse
+from appliance.daemon.packs.loading import Model
+from appliance.daemon.packs.warm import InUse
 from appliance.daemon.workbench import Workbench
 from appliance.domain import (
     Admitted,

@@ -12,7 +12,7 @@ from typing import Final
 from appliance import __version__, journal
 from appliance.clock import Clock
 from appliance.config.schema import Site
-from appliance.daemon.pack_places import uses
+from appliance.daemon.packs.places import uses
 from appliance.daemon.state import StateFolder
 from appliance.errors import StorageError, UpdateError
 from appliance.inference.manifest import shipped

@@ -15,14 +15,14 @@ import pytest
 from appliance.audit.events import AuditEvent
 from appliance.clock import SystemClock
 from appliance.config.load import parse_site
-from appliance.daemon.activation import Activation
-from appliance.daemon.loading import Loader, Model
-from appliance.daemon.model_record import ModelRecord
-from appliance.daemon.models import WarmModels
-from appliance.daemon.pack_places import PackPlaces, uses
+from appliance.daemon.packs.activation import Activation
+from appliance.daemon.packs.loading import Loader, Model
+from appliance.daemon.packs.places import PackPlaces, uses
+from appliance.daemon.packs.record import ModelRecord
+from appliance.daemon.packs.warm import WarmModels
 from appliance.daemon.reading import detections_of
-from appliance.daemon.trial_jobs import ReadStudy, answer_of
-from appliance.daemon.trials import Trials, TrialTerms
+from appliance.daemon.trial.jobs import ReadStudy, answer_of
+from appliance.daemon.trial.trials import Trials, TrialTerms
 from appliance.domain import Job, Study
 from appliance.errors import AnalysisError, Notice
 from appliance.inference.host import InferenceHost
@@ -228,7 +228,7 @@ def test_a_trial_ends_at_once_when_a_study_needs_the_machine_and_loses_nothing(
     assert bench.slot.state is UpdateState.SHADOW
     assert bench.slot.tries == 3
     # Without room in memory it is not begun at all: the active pack needs it more.
-    monkeypatch.setattr("appliance.daemon.trials.available_mib", lambda: 100)
+    monkeypatch.setattr("appliance.daemon.trial.trials.available_mib", lambda: 100)
     bench.trials._let_go(bench.trials._names[NAME])
     bench.read(bench.model)
     bench.trials.idle()

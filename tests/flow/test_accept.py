@@ -21,7 +21,7 @@ from appliance.checks.result import CheckState
 from appliance.cli import osteon
 from appliance.clock import SystemClock
 from appliance.config.load import load_site
-from appliance.daemon.pack_places import ref_of
+from appliance.daemon.packs.places import ref_of
 from appliance.errors import AnalysisError, LabelledSetError, PackError, UsageError
 from appliance.inference.manifest import Trust
 from appliance.inference.package import open_pack

@@ -12,11 +12,11 @@ import pytest
 from appliance.audit.events import AuditEvent
 from appliance.clock import SystemClock
 from appliance.config.schema import PackUse
-from appliance.daemon import activation as activation_module
-from appliance.daemon import loading
-from appliance.daemon.activation import Activation
-from appliance.daemon.loading import Loaded, Loader
-from appliance.daemon.pack_places import PackPlaces
+from appliance.daemon.packs import activation as activation_module
+from appliance.daemon.packs import loading
+from appliance.daemon.packs.activation import Activation
+from appliance.daemon.packs.loading import Loaded, Loader
+from appliance.daemon.packs.places import PackPlaces
 from appliance.errors import AnalysisError, Notice, StorageError
 from appliance.inference.manifest import Trust
 from appliance.inference.pack import Pack

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from appliance.clock import SystemClock
-from appliance.daemon.model_record import ModelRecord
+from appliance.daemon.packs.record import ModelRecord
 from appliance.domain import Execution, ModelIdentity
 from appliance.errors import AnalysisError, PackError
 from appliance.ledger.models import ModelState, ModelStates

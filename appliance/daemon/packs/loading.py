@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from appliance import journal
 from appliance.clock import Clock
 from appliance.config.schema import PackUse
-from appliance.daemon.activation import Activation
-from appliance.daemon.pack_places import PackPlaces
+from appliance.daemon.packs.activation import Activation
+from appliance.daemon.packs.places import PackPlaces
 from appliance.domain import ModelIdentity, PackScope
 from appliance.errors import AnalysisError, OsteonError, PackError
 from appliance.inference.host import InferenceHost

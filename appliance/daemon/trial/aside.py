@@ -7,13 +7,13 @@ from typing import Final
 
 from appliance import journal
 from appliance.clock import Clock
-from appliance.daemon.activation import Activation
 from appliance.daemon.analyser import Task
-from appliance.daemon.loading import Model
-from appliance.daemon.offer_watch import OfferWatch
-from appliance.daemon.rollbacks import Rollbacks
-from appliance.daemon.trial_jobs import ReadStudy, answer_of
-from appliance.daemon.trials import Trials
+from appliance.daemon.packs.activation import Activation
+from appliance.daemon.packs.loading import Model
+from appliance.daemon.trial.jobs import ReadStudy, answer_of
+from appliance.daemon.trial.offer_watch import OfferWatch
+from appliance.daemon.trial.rollbacks import Rollbacks
+from appliance.daemon.trial.trials import Trials
 from appliance.daemon.workbench import opener
 from appliance.domain import Detections, Read, SpooledInstance, Study, StudyKey
 from appliance.errors import AnalysisError, StorageError

@@ -15,14 +15,14 @@ from typing import Final, Self
 from appliance import journal
 from appliance.clock import Clock
 from appliance.config.schema import PackUse
-from appliance.daemon.activation import Activation
-from appliance.daemon.background import Background, Done
-from appliance.daemon.loading import Loaded, Model, host_settings, model_of
-from appliance.daemon.memory import available_mib
-from appliance.daemon.models import WarmModels
-from appliance.daemon.pack_places import PackPlaces
+from appliance.daemon.packs.activation import Activation
+from appliance.daemon.packs.loading import Loaded, Model, host_settings, model_of
+from appliance.daemon.packs.places import PackPlaces
+from appliance.daemon.packs.warm import WarmModels
 from appliance.daemon.reading import MayRead
-from appliance.daemon.trial_jobs import OWN_FAULTS, Admit, ReadStudy, Shadow, WarmUp, answer_of
+from appliance.daemon.trial.background import Background, Done
+from appliance.daemon.trial.jobs import OWN_FAULTS, Admit, ReadStudy, Shadow, WarmUp, answer_of
+from appliance.daemon.trial.memory import available_mib
 from appliance.domain import Detections
 from appliance.errors import AnalysisError, OsteonError, PackError, StorageError
 from appliance.inference.admission import LOWEST_PRIORITY, Admitted

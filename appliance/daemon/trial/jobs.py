@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from appliance.clock import Clock
-from appliance.daemon.loading import Model
+from appliance.daemon.packs.loading import Model
 from appliance.daemon.reading import detections_of
 from appliance.daemon.workbench import decoded
 from appliance.domain import Detections, Execution, Job, Study

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from appliance import journal
 from appliance.clock import Clock
-from appliance.daemon.activation import Activation
+from appliance.daemon.packs.activation import Activation
 from appliance.storage import write_durably
 from appliance.update.judge import Fault
 from appliance.update.slots import PackRef, Slot

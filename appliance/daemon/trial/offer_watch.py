@@ -9,8 +9,8 @@ from typing import Final
 from appliance import journal
 from appliance.clock import Clock
 from appliance.config.schema import PackUse
-from appliance.daemon.activation import Activation
-from appliance.daemon.pack_places import PackPlaces
+from appliance.daemon.packs.activation import Activation
+from appliance.daemon.packs.places import PackPlaces
 from appliance.errors import PackError
 from appliance.update.layout import UpdateFolder
 from appliance.update.offers import Offer, read_offers

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from appliance.config.schema import PackUse, Site
-from appliance.daemon.activation import Activation
-from appliance.daemon.loading import Loaded, Loader, Model
-from appliance.daemon.model_record import ModelRecord
-from appliance.daemon.pack_places import PackPlaces, uses
+from appliance.daemon.packs.activation import Activation
+from appliance.daemon.packs.loading import Loaded, Loader, Model
+from appliance.daemon.packs.places import PackPlaces, uses
+from appliance.daemon.packs.record import ModelRecord
 from appliance.domain import PackScope
 
 
