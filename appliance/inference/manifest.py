@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata, Root, TargetFile, Targets
+from tuf.api.metadata import Metadata, Root, Signature, TargetFile, Targets
 from tuf.api.serialization import DeserializationError, SerializationError
 
 from appliance.errors import PackError
@@ -101,6 +101,8 @@ def verify_manifest(content: bytes, trust: Trust) -> Manifest:
         payload = metadata.signed_bytes
     except (DeserializationError, SerializationError) as error:
         raise PackError("pack-manifest-invalid", type(error).__name__) from None
+    if not are_as_written(metadata.signatures):
+        raise PackError("pack-manifest-invalid", "a signature is spelt as no signer writes it")
     result = trust.targets.get_verification_result(PACK_ROLE, payload, metadata.signatures)
     if not result.verified:
         raise PackError(
@@ -118,6 +120,15 @@ def verify_manifest(content: bytes, trust: Trust) -> Manifest:
     return Manifest(hashlib.sha256(payload).hexdigest(), files)
 
 
+def are_as_written(signatures: Mapping[str, Signature]) -> bool:
+    """Whether all are in small hexadecimal letters, as every signer writes them.
+
+    A digit in its other case would be the same signature in other bytes: of a file that somebody
+    has touched nothing is believed.
+    """
+    return all(each.signature == each.signature.lower() for each in signatures.values())
+
+
 def _check_path(path: str) -> None:
     parts = path.split("/")
     plain = all(part not in {"", ".", ".."} and part.isprintable() for part in parts)
@@ -131,6 +142,8 @@ def _targets(root: Root, content: bytes) -> Targets:
     targets = metadata.signed
     if not isinstance(targets, Targets):
         raise PackError("trust-invalid", "not a targets file")
+    if not are_as_written(metadata.signatures):
+        raise PackError("trust-invalid", "a signature is spelt as no signer writes it")
     if targets.delegations is None or PACK_ROLE not in (targets.delegations.roles or {}):
         raise PackError("trust-invalid", f"no role {PACK_ROLE}")
     return targets
@@ -141,7 +154,7 @@ def _next_root(root: Root, history: Path) -> Root | None:
         content = (history / f"{root.version + 1}.root.json").read_bytes()
         metadata: Metadata[Any] = Metadata.from_bytes(content)
         further = metadata.signed
-        if not isinstance(further, Root):
+        if not isinstance(further, Root) or not are_as_written(metadata.signatures):
             return None
         signed = further.get_root_verification_result(
             root, metadata.signed_bytes, metadata.signatures

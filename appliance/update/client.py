@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tuf.api.exceptions import (
     DownloadError,
@@ -23,9 +23,10 @@ from tuf.api.exceptions import (
 )
 from tuf.api.metadata import TargetFile
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
+from tuf.ngclient._internal.trusted_metadata_set import TrustedMetadataSet
 
 from appliance.errors import UpdateError
-from appliance.inference.manifest import Trust
+from appliance.inference.manifest import Trust, are_as_written
 from appliance.storage import make_folder, storage_error
 from appliance.update.floor import Floor, issued, seen
 from appliance.update.layout import METADATA, TARGETS, Release, UpdateFolder, manifest_target
@@ -147,6 +148,7 @@ class _Updater(Updater):
             config=_LIMITS,
             bootstrap=root,
         )
+        believe_only_as_written(self._trusted_set)
 
     def _load_root(self) -> None:
         """After the newest root is known, and before anything is judged by time."""
@@ -207,6 +209,23 @@ class _Fetcher(FetcherInterface):
                 if len(content) > max_length:
                     raise DownloadLengthMismatchError(url)
         return bytes(content)
+
+
+def believe_only_as_written(known: TrustedMetadataSet) -> None:
+    """Whatever it is given from now on, cached or fetched, has the very bytes of its signers.
+
+    python-tuf checks that a signature is right, not that it is spelt as it was written.
+    """
+    load = known._load_data  # noqa: SLF001 - the one place through which all metadata come
+
+    def loaded(*what: Any) -> Any:  # noqa: ANN401 - passed on as it comes
+        found = load(*what)
+        _, _, signatures = found
+        if not are_as_written(signatures):
+            raise RepositoryError("a signature is spelt as no signer writes it")
+        return found
+
+    known._load_data = loaded  # type: ignore[assignment]  # noqa: SLF001
 
 
 @contextmanager
