@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,9 @@ import click
 from appliance.cli.options import config_option, json_option
 from appliance.cli.presentation import as_json, screen
 from appliance.clock import SystemClock
-from appliance.errors import ConfigError, UsageError
+from appliance.daemon.state import StateFolder
+from appliance.daemon.updating import begin_floor_of_new_box, note_first_floor
+from appliance.errors import ConfigError, StorageError, UsageError
 from appliance.provision.fingerprint import grouped
 from appliance.provision.identity import ensure_identity
 from appliance.provision.importing import (
@@ -27,6 +29,7 @@ from appliance.provision.keyseal import SYSTEM_SEALS
 from appliance.provision.programs import answer_of
 from appliance.provision.stick import FAULTS_FILE, Stick
 from appliance.provision.volume import LABELS, mounted, wait_for_volume
+from appliance.signing import DeviceSigner
 
 _SIGNERS: Final = (
     Path("/etc/osteon/site-signers"),
@@ -54,10 +57,24 @@ def first_boot() -> None:
 
 @first_boot.command("identity")
 @identity_option
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    default=Path("/var/lib/osteon"),
+    show_default=True,
+    metavar="FOLDER",
+    help="The state folder, where a new box's record of the updates it has seen begins.",
+)
 @json_option
-def identity_verb(identity: Path, *, is_json: bool) -> None:
-    """Make the device's key pair and certificate request; show them where they are there."""
-    known, is_new = ensure_identity(identity, SYSTEM_SEALS, SystemClock().now())
+def identity_verb(identity: Path, state: Path, *, is_json: bool) -> None:
+    """Make the device's key pair and certificate request; show them where they are there.
+
+    With a new identity begins the record of what this box has seen of updates, once.
+    """
+    clock, floor = SystemClock(), _NewFloor(StateFolder(state))
+    known, is_new = ensure_identity(identity, SYSTEM_SEALS, clock.now(), floor.begin)
+    if is_new:
+        floor.note(clock.now())
     if is_json:
         as_json(
             {
@@ -68,6 +85,7 @@ def identity_verb(identity: Path, *, is_json: bool) -> None:
                 "request_fingerprint": known.request_fingerprint,
                 "made_at": known.made_at,
                 "made_now": is_new,
+                "update_record": floor.word,
             }
         )
         return
@@ -78,6 +96,34 @@ def identity_verb(identity: Path, *, is_json: bool) -> None:
     out.print(f"request:      {identity / 'device.csr'}", soft_wrap=True)
     out.print(f"its SHA-256:  {grouped(known.request_fingerprint)}", soft_wrap=True)
     out.print("made now" if is_new else f"made on {known.made_at}, left as it is")
+    if is_new:
+        out.print(f"updates:      {floor.word}", soft_wrap=True)
+
+
+class _NewFloor:
+    """The floor record of a new box. That it cannot be begun must not keep a box from its key."""
+
+    def __init__(self, state: StateFolder) -> None:
+        self._state = state
+        self._is_begun = False
+        self.word = "the record of what was seen is left as it is"
+
+    def begin(self, signer: DeviceSigner) -> None:
+        try:
+            self._is_begun = begin_floor_of_new_box(self._state, signer)
+        except StorageError as error:
+            self.word = f"no record of what was seen: {error}"
+            return
+        self.word = (
+            "the record of what was seen has begun"
+            if self._is_begun
+            else "a person must begin the record of what was seen: `osteon update reset-floor`"
+        )
+
+    def note(self, now: float) -> None:
+        if self._is_begun:
+            with suppress(StorageError):  # it is a note; the record itself is there
+                note_first_floor(self._state, now)
 
 
 @first_boot.command("import")

@@ -104,9 +104,10 @@ def apply(stick: Path | None, config: Path, *, when_due: bool, is_json: bool) ->
 @click.option("--reason", required=True, metavar="TEXT", help="Why; no patient data.")
 @config_option
 def reset_floor(by: str, reason: str, config: Path) -> None:
-    """Begin the record of what this box has seen anew: once, where updates are switched on.
+    """Begin the record of what this box has seen anew, where it was lost.
 
-    Afterwards the box cannot know by itself whether a repository is older than what it had seen.
+    A new box does not need this: its record begins with the identity. Afterwards the box cannot
+    know by itself whether a repository is older than what it had seen.
     """
     if not by.strip() or not reason.strip():
         raise UsageError("update-floor-unexplained")

@@ -157,6 +157,31 @@ class UpdateUnit:
             return models.all()
 
 
+def begin_floor_of_new_box(state: StateFolder, signer: DeviceSigner) -> bool:
+    """Begin the floor record of a box that is just becoming somebody; whether that was done.
+
+    It is done only where no repository has ever been looked at. Where one has, the identity was
+    lost and the record with it, and only a person may begin another one.
+
+    Raises StorageError.
+    """
+    folder = UpdateFolder(state.update)
+    traces = (folder.client, folder.metadata, folder.packs, folder.offers, folder.history)
+    if not folder.root.is_dir() or any(place.exists() for place in traces):
+        return False
+    with as_owner(folder.root):
+        FloorRecord(folder.floors, signer).begin()
+    return True
+
+
+def note_first_floor(state: StateFolder, now: float) -> None:
+    """Write into the history by whom it was begun. Raises StorageError."""
+    folder = UpdateFolder(state.update)
+    with as_owner(folder.root):
+        begun = {"by": "first boot", "reason": "a new identity"}
+        History(folder.history).add(now, Happening.FLOOR_RESET, **begun)
+
+
 def _mounted(site: Site) -> Path | None:
     """The stick that the YAML names: where one lies, or where there is no other source."""
     update = site.update

@@ -38,8 +38,8 @@ UPDATES: Final = {
         "The record of what this box has seen and committed is gone, spoilt, or of another "
         "device. Without it an old state could be passed off as new, so that there are no "
         "updates. Detection goes on.",
-        "On a new box, or where updates were just switched on: `osteon update reset-floor --by "
-        "NAME --reason TEXT`. Otherwise find out first who or what took the record away.",
+        "It begins with the identity at the first boot, and never again by itself. Find out who or "
+        "what took the record away, then: `osteon update reset-floor --by NAME --reason TEXT`.",
     ),
     "update-floor-unexplained": Explanation(
         "The record of what this box has seen is not begun anew without a name and a reason.",

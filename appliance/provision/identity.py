@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -51,8 +51,15 @@ class DeviceIdentity:
         return fingerprint(request.public_bytes(serialization.Encoding.DER))
 
 
+def _nothing_else(_signer: DeviceSigner) -> None:
+    """Nothing is tied to the identity."""
+
+
 def ensure_identity(
-    folder: Path, ways: Sequence[KeySeal], now: float
+    folder: Path,
+    ways: Sequence[KeySeal],
+    now: float,
+    with_it: Callable[[DeviceSigner], None] = _nothing_else,
 ) -> tuple[DeviceIdentity, bool]:
     """The identity in a folder, made where there is none; whether it was made now.
 
@@ -62,6 +69,8 @@ def ensure_identity(
         folder: private to root.
         ways: how the key may be kept, strongest first.
         now: seconds since 1970, UTC.
+        with_it: what a box does once in the life of its identity; called before the record is
+            written, and so never again for this identity. Raises nothing.
 
     Raises:
         StorageError: `identity-broken`; `disk-full`, `storage-failed`.
@@ -73,7 +82,7 @@ def ensure_identity(
             if known is not None:
                 _opened(known, folder, ways)
                 return known, False
-            return _make(folder, ways, now), True
+            return _make(folder, ways, now, with_it), True
     except OSError as error:
         raise storage_error(error) from error
 
@@ -119,7 +128,9 @@ def open_signer(folder: Path, ways: Sequence[KeySeal]) -> DeviceSigner:
     return _opened(known, folder, ways)
 
 
-def _make(folder: Path, ways: Sequence[KeySeal], now: float) -> DeviceIdentity:
+def _make(
+    folder: Path, ways: Sequence[KeySeal], now: float, with_it: Callable[[DeviceSigner], None]
+) -> DeviceIdentity:
     key = ec.generate_private_key(ec.SECP256R1())
     protection, sealed = seal_strongest(_pem(key), ways)
     made = DeviceIdentity(
@@ -130,6 +141,7 @@ def _make(folder: Path, ways: Sequence[KeySeal], now: float) -> DeviceIdentity:
     )
     write_durably(folder / _KEY, sealed)
     write_durably(folder / _REQUEST, made.request)
+    with_it(DeviceSigner(key))
     record = {
         "format": _FORMAT,
         "device_id": made.device_id,

@@ -35,7 +35,7 @@ class Happening(StrEnum):
     REMOVED = "removed"
     """A pack that nothing uses any more was taken from the store."""
     FLOOR_RESET = "floor-reset"
-    """A person began the floor record anew."""
+    """The floor record begins: with the identity of a new box, or anew by order of a person."""
 
 
 @dataclass(frozen=True, slots=True)
