@@ -139,7 +139,9 @@ class Trials:
             return
         for name, each in self._names.items():
             slot = self._activation.of(name)
-            if slot and slot.state in ON_TRIAL and self._clock.monotonic() >= each.not_before:
+            if slot is None or slot.state not in ON_TRIAL:
+                each.waiting.clear()  # nobody is left to read them; the next candidate begins anew
+            elif self._clock.monotonic() >= each.not_before:
                 self._begin(name, each, slot)
                 if self._background.is_busy():
                     return
