@@ -105,11 +105,11 @@ def _exchange(
 
 
 def _refuse_unsigned_packs(bundle: Bundle) -> None:
-    """A box keeps the signatures that a pack came with; one that lost too many is used no more."""
+    """A pack that lost too many is used no more on boxes that it came with on their disk."""
     short = [name for name, _ in bundle.manifests() if not bundle.standing(name).is_complete]
     if short:
         raise PublishError(
-            f"{', '.join(short)}: too few signatures would be left, and boxes would stop using it. "
+            f"{', '.join(short)}: too few signatures would be left, and boxes that it came with would stop using it. "
             "Release and roll out a build that others have signed, then come back; or --stop-packs"
         )
 

@@ -28,6 +28,7 @@ from appliance.update.layout import ROLLOUT_TARGET, UpdateFolder
 from appliance.update.offers import Offer, Offers, read_offers, write_offers
 from appliance.update.rollout import MOST_BYTES, Rollout
 from appliance.update.slots import Slot
+from appliance.update.slots import Source as PackSource
 from appliance.update.source import Source
 from appliance.update.store import PackStore
 from appliance.update.times import to_iso
@@ -118,10 +119,11 @@ def check(box: Box, source: Source) -> Look:
     floor = box.floors.read().after_commits(slots)
     client = refreshed(box.folder, source, box.root, floor, box.clock.now())
     box.floors.write(client.floor)
+    before = _offers(box)
+    _renew_signatures(box, client, source, before, slots)
     metadata_files.publish(box.folder, client.freshness.root)
     rollout = _rollout(box, client, source)
     choices = choose(rollout, slots, box.used, box.device_id, client.now)
-    before = _offers(box)
     after = Offers(
         {
             choice.name: before.offers[choice.name]
@@ -180,6 +182,38 @@ def _fetch(box: Box, fetcher: Fetcher, client: Client, choice: Choice) -> Offer:
     return Offer(
         release.name, release.version, release.digest, release.rollback_index, box.clock.now()
     )
+
+
+def _renew_signatures(
+    box: Box, client: Client, source: Source, offers: Offers, slots: Mapping[str, Slot]
+) -> None:
+    """Fetch what others have signed since of packs whose signers' keys were taken away.
+
+    Before the new keys are in force, by which the analyser would have to put such a pack away. One
+    for which nobody vouches any more is left as it is, and put away.
+    """
+    store = PackStore(box.folder.packs)
+    held = {
+        (name, pack.version, pack.digest)
+        for name, slot in slots.items()
+        for pack in slot.kept
+        if pack.source is PackSource.STORE
+    }
+    held |= {(offer.name, offer.version, offer.digest) for offer in offers.offers.values()}
+    for name, version, digest in sorted(held):
+        if not store.lacks_signatures(digest, client.trust):
+            continue
+        try:
+            published = client.published(name, version)
+            make_folder(box.folder.partial)
+            listed = download(source, published.manifest, box.folder.partial, lambda _: None)
+            store.add_signatures(digest, client.trust, listed)
+        except (PackError, UpdateError) as error:
+            if error.code in _ENDS_THE_ATTEMPT:
+                raise
+            continue
+        told = {"pack": name, "version": version, "digest": digest}
+        box.history.add(box.clock.now(), Happening.SIGNED_ANEW, **told)
 
 
 def _rollout(box: Box, client: Client, source: Source) -> Rollout:

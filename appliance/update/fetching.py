@@ -63,7 +63,7 @@ class Fetcher:
         make_folder(self.folder.partial)
         listed = download(self.source, published.manifest, self.folder.partial, _silent)
         manifest = _checked(listed, published, trust)
-        had = contents([*self.others, *map(store.place, sorted(store.digests()))], trust)
+        had = contents([*self.others, *map(store.place, sorted(store.digests()))])
         files = {
             path: copied(had.get(_sha256(file)), file) for path, file in manifest.files.items()
         }

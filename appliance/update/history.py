@@ -31,6 +31,8 @@ class Happening(StrEnum):
     """An offer was taken back."""
     REFUSED = "refused"
     """A pack was not taken; the code says why."""
+    SIGNED_ANEW = "signed-anew"
+    """Signers' keys were taken away; what others have signed of a pack here was fetched."""
     RECALLED = "recalled"
     REMOVED = "removed"
     """A pack that nothing uses any more was taken from the store."""

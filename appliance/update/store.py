@@ -6,13 +6,16 @@ pack is, and only then given its name. What another pack has already is copied, 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from tuf.api.exceptions import LengthOrHashMismatchError
-from tuf.api.metadata import TargetFile
+from tuf.api.metadata import Metadata, TargetFile, Targets
+from tuf.api.serialization.json import JSONSerializer
 
 from appliance.errors import PackError, UpdateError
 from appliance.inference.manifest import MANIFEST_BYTES, Trust, verify_manifest
@@ -22,6 +25,7 @@ from appliance.storage import (
     make_folder,
     remove_tree,
     storage_error,
+    write_durably,
     write_tree,
 )
 from appliance.update.layout import Release, is_sha256
@@ -29,6 +33,7 @@ from appliance.update.layout import Release, is_sha256
 _FOLDER: Final = 0o750
 _FILE: Final = 0o640
 _UNFINISHED: Final = ".new"
+_SIGNED_ANEW: Final = ".manifest"
 
 
 class PackStore:
@@ -78,6 +83,45 @@ class PackStore:
         except OSError as error:
             raise storage_error(error) from error
 
+    def lacks_signatures(self, digest: str, trust: Trust) -> bool:
+        """Whether a pack lies here that too few of these keys have signed."""
+        try:
+            verify_manifest(self._manifest(digest), trust)
+        except PackError as error:
+            return error.code == "pack-signature-invalid"
+        except OSError:
+            return False
+        return False
+
+    def add_signatures(self, digest: str, trust: Trust, listed: bytes) -> None:
+        """Put the signatures of another copy of a pack's manifest beside those that it has.
+
+        Beside, since until the keys of `trust` are in force the old ones count.
+
+        Raises:
+            PackError: as `verify_manifest`.
+            UpdateError: `update-pack-differs`, it is the manifest of another pack.
+            StorageError: `disk-full`, `storage-failed`.
+        """
+        if verify_manifest(listed, trust).digest != digest:
+            raise UpdateError("update-pack-differs", digest)
+        signed: Metadata[Targets] = Metadata.from_bytes(listed)
+        try:
+            had: Metadata[Targets] = Metadata.from_bytes(self._manifest(digest))
+            for keyid, signature in had.signatures.items():
+                signed.signatures.setdefault(keyid, signature)
+            # Not in the pack's folder: a file that is not listed there would spoil the pack.
+            beside = self._root / f"{digest}{_SIGNED_ANEW}"
+            write_durably(beside, signed.to_bytes(JSONSerializer(compact=False)), mode=_FILE)
+            beside.replace(self.place(digest) / MANIFEST)
+            fsync_folder(self.place(digest))
+        except OSError as error:
+            raise storage_error(error) from error
+
+    def _manifest(self, digest: str) -> bytes:
+        with (self.place(digest) / MANIFEST).open("rb") as file:
+            return file.read(MANIFEST_BYTES)
+
     def remove_all_but(self, digests: Iterable[str]) -> tuple[str, ...]:
         """Take away every other pack and everything unfinished; returns the packs' digests."""
         kept = frozenset(digests)
@@ -91,16 +135,18 @@ class PackStore:
         return gone
 
 
-def contents(packs: Iterable[Path], trust: Trust) -> dict[str, Path]:
-    """SHA-256 → a file of one of these packs that should hold it."""
+def contents(packs: Iterable[Path]) -> dict[str, Path]:
+    """SHA-256 (hex) → a file of one of these packs with that content.
+
+    Nothing is believed of it, so that no signature is asked for: who copies checks what was copied.
+    """
     found: dict[str, Path] = {}
     for pack in packs:
-        try:
-            with (pack / MANIFEST).open("rb") as file:
-                manifest = verify_manifest(file.read(MANIFEST_BYTES), trust)
-        except (OSError, PackError):
-            continue
-        found |= {file.hashes["sha256"]: pack / path for path, file in manifest.files.items()}
+        for place in sorted(pack.rglob("*")):
+            if place.is_symlink() or not place.is_file():
+                continue
+            with suppress(OSError), place.open("rb") as file:
+                found[hashlib.file_digest(file, "sha256").hexdigest()] = place
     return found
 
 

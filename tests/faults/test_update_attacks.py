@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 from tuf.api.metadata import Metadata
 
-from appliance.errors import OsteonError, UpdateError
+from appliance.errors import OsteonError, PackError, UpdateError
+from appliance.inference.manifest import Trust
+from appliance.inference.package import open_pack
+from appliance.update.history import Happening
 from appliance.update.layout import MODELS_ROLE, ROLLOUT_ROLE, manifest_target
 from appliance.update.offers import Offers
 from appliance.update.pace import Pace
@@ -271,6 +274,45 @@ def test_keys_that_were_rotated_out_sign_nothing_any_more(site: Site) -> None:
     site.server.tricks[r"\d\.models\.json$"] = instead(lambda _: forged)
     site.maker.write()
     assert site.refused() == "update-metadata-refused"
+
+
+def test_a_pack_in_use_gets_the_signatures_that_replace_those_of_a_lost_key(site: Site) -> None:
+    """Under the old keys too, until the new ones are in force; its files are not fetched again."""
+    site.maker.rotate(MODELS_ROLE)
+    again = site.maker.make_pack(OLD)
+    assert again.digest == site.old.digest
+    site.maker.release(again)
+    site.server.tricks[ANY_FILE] = status(500)
+    site.server.tricks[MANIFEST] = status(500)
+    assert site.refused() == "update-source-unreachable"
+    open_pack(site.box.places.packs / site.old.digest, trust_in_force(site))
+    del site.server.tricks[MANIFEST]
+    assert site.refused() == ""
+    trust = trust_in_force(site)
+    assert trust.targets.version == 2
+    assert open_pack(site.box.places.packs / site.old.digest, trust).identity.version == OLD
+    (told,) = [each for each in site.box.history if each.what is Happening.SIGNED_ANEW]
+    assert told.details["digest"] == site.old.digest
+    # It was signed under the old keys as well: a power cut before the new ones counted is no harm.
+    before = Trust.from_bytes(
+        site.maker.first_root, (site.before / "metadata/1.targets.json").read_bytes()
+    )
+    open_pack(site.box.places.packs / site.old.digest, before)
+
+
+def test_a_pack_that_nobody_vouches_for_any_more_keeps_its_void_signatures(site: Site) -> None:
+    site.maker.rotate(MODELS_ROLE)
+    site.maker.write()
+    site.refused()
+    with pytest.raises(PackError, match="pack-signature-invalid"):
+        open_pack(site.box.places.packs / site.old.digest, trust_in_force(site))
+
+
+def trust_in_force(site: Site) -> Trust:
+    """As the analyser would have it."""
+    targets = (site.before / "metadata/1.targets.json").read_bytes()
+    shipped = Trust.from_bytes(site.maker.first_root, targets)
+    return shipped.carried_forward(site.box.places.metadata)
 
 
 def test_what_was_signed_by_rotated_roots_is_not_replayed(site: Site) -> None:
