@@ -38,6 +38,11 @@ class Background:
         self._future: Future[object] | None = None
         self._was_cut = False
 
+    @property
+    def job(self) -> Job | None:
+        """What was begun and has not been taken."""
+        return self._job
+
     def is_busy(self) -> bool:
         """Whether a job was begun and its end has not been taken."""
         return self._future is not None

@@ -106,7 +106,7 @@ class Trials:
         if slot.state is UpdateState.PROBATION:
             self._judge_probation(name, slot, model)
 
-    def gives_way(self, name: str, error: AnalysisError) -> bool:
+    def gives_way(self, name: str, error: OsteonError) -> bool:
         """A reading of the active pack failed: whether it has given way to the previous one."""
         if error.code not in OWN_FAULTS or not self._activation.on_probation(name):
             return False
@@ -128,14 +128,23 @@ class Trials:
         self._background.cut()
 
     def step(self) -> None:
-        """Between two stages: take what was found out. Raises StorageError."""
+        """Between two stages: take what was found out. Raises StorageError.
+
+        A candidate that has been made warm waits for `idle`: when it takes over, the stages are
+        composed anew, and a study that is just arriving would have to be waited for once more.
+        """
+        if not isinstance(self._background.job, WarmUp):
+            self._take()
+
+    def _take(self) -> None:
         done = self._background.take()
         if done is not None:
             self._finish(done)
 
     def idle(self) -> None:
         """No study is under way: begin what is next. Raises StorageError."""
-        if self._background.is_busy():
+        self._take()
+        if self.has_handed_over or self._background.is_busy():
             return
         for name, each in self._names.items():
             slot = self._activation.of(name)
