@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -77,6 +78,7 @@ class _House:
     activation: Activation
     models: WarmModels
     rollbacks: Rollbacks
+    interrupter: Interrupter
     loop: Loop
     clock: Clock
 
@@ -109,9 +111,8 @@ def analyse(site_file: SiteFile, stop: threading.Event, clock: Clock) -> None:
         )
         models = WarmModels(activation, Loader(activation, clock), record)
         stack.callback(models.close)
-        requests = RollbackFolder(state.analyse)
-        rollbacks = Rollbacks(requests, activation)
-        interrupter = Interrupter(requests, rollbacks, models.interrupt, clock)
+        rollbacks = Rollbacks(RollbackFolder(state.analyse), activation)
+        interrupter = Interrupter(rollbacks, models.interrupt, clock)
         stack.callback(interrupter.close)
         intake = when_there(partial(IntakeLedger, state.intake, read_only=True), stop, clock)
         stack.callback(intake.close)
@@ -130,6 +131,7 @@ def analyse(site_file: SiteFile, stop: threading.Event, clock: Clock) -> None:
             activation=activation,
             models=models,
             rollbacks=rollbacks,
+            interrupter=interrupter,
             loop=loop,
             clock=clock,
         )
@@ -137,8 +139,10 @@ def analyse(site_file: SiteFile, stop: threading.Event, clock: Clock) -> None:
             with ExitStack() as composed:
                 site = site_file.site
                 loop.turned(_WARM_UP_SECONDS)
+                # Asked for while none ran: before the pack that is to be taken back is started.
+                _about_rollback(rollbacks.attend)
                 in_use = models.of(site)
-                _tell_of_rollback(house, in_use)
+                _about_rollback(partial(rollbacks.settle, _running(in_use)))
                 aside = _aside(house, site, in_use, composed)
                 analyser = _composed(house, site_file, in_use, aside, composed)
                 site_file.is_up()
@@ -159,10 +163,18 @@ def _is_still_wanted(house: _House, site_file: SiteFile, site: Site, aside: Asid
     return site_file.site is site and house.models.is_current(site) and not aside.has_handed_over
 
 
-def _tell_of_rollback(house: _House, in_use: InUse) -> None:
-    running = {name: model.identity.version for name, model in in_use.models.items()}
+def _running(in_use: InUse) -> dict[str, str]:
+    """Pack name → version, of those whose child has started and passed its golden cases."""
+    return {
+        name: model.identity.version
+        for name, model in in_use.models.items()
+        if model.host.pid is not None
+    }
+
+
+def _about_rollback(act: Callable[[], None]) -> None:
     try:
-        house.rollbacks.settle(running)
+        act()
     except StorageError as error:
         journal.fail("rollback-unanswered", code=error.code)
 
@@ -218,6 +230,7 @@ def _composed(
     scopes = {scope.pack: scope for scope in in_use.scopes}
     workbench = Workbench(BlobStore(house.state.spool), scopes, limits, clock, house.loop)
     stack.callback(workbench.close)
+    house.interrupter.interrupt_decoding = workbench.interrupt
     collecting = Collecting(
         house.intake, workbench, patience(site), clock, mark_phantom=house.work.mark_phantom
     )

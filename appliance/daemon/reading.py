@@ -22,8 +22,7 @@ from appliance.domain import (
     Refused,
     Study,
 )
-from appliance.errors import AnalysisError, DecodeError
-from appliance.imaging import Image
+from appliance.errors import AnalysisError, DecodeError, OsteonError
 from appliance.ledger.intake import IntakeLedger
 from appliance.ledger.work import Field, WorkLedger
 from appliance.lifecycle import StudyState
@@ -43,7 +42,7 @@ Ran = Callable[[str, Execution], None]
 """Told of each reading that a pack finished: the pack's name, and how it ran."""
 MayRead = Callable[[Model], None]
 """Raises AnalysisError for a model that this site does not let read patients."""
-GivesWay = Callable[[str, AnalysisError], bool]
+GivesWay = Callable[[str, OsteonError], bool]
 """Told of each reading that failed; whether another model of that name takes the pack's place."""
 
 
@@ -127,6 +126,7 @@ class Reading:
         try:
             return self._read(task, jobs)
         except _GaveWay:
+            self._workbench.forget(task.revision.study)
             return Again()
         except (AnalysisError, DecodeError) as error:
             if error.code in _WORTH_ANOTHER_TRY and not task.is_last_attempt:
@@ -155,21 +155,16 @@ class Reading:
             raise AnalysisError("pack-missing", job.pack)
         self._may_read(model)
         bench = self._workbench.bench(study.key, task.seal, self._intake.instances(study.key))
-        image = self._workbench.image(bench, study, job)
-        self._loop.turned(self._deadline_s + _START_SECONDS)
-        items, execution = self._read_image(job.pack, model, image)
-        self._ran(job.pack, execution)
-        return detections_of(study, job, model, items, execution)
-
-    def _read_image(
-        self, pack: str, model: Model, image: Image
-    ) -> tuple[tuple[Detection, ...], Execution]:
         try:
-            return model.host.read(image, self._deadline_s)
-        except AnalysisError as error:
-            if self._gives_way(pack, error):
+            image = self._workbench.image(bench, study, job)
+            self._loop.turned(self._deadline_s + _START_SECONDS)
+            items, execution = model.host.read(image, self._deadline_s)
+        except (AnalysisError, DecodeError) as error:
+            if self._gives_way(job.pack, error):
                 raise _GaveWay from None
             raise
+        self._ran(job.pack, execution)
+        return detections_of(study, job, model, items, execution)
 
 
 def detections_of(

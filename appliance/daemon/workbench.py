@@ -70,6 +70,8 @@ class Workbench:
         self._clock = clock
         self._loop = loop
         self._benches: dict[StudyKey, Bench] = {}
+        self._decoding: tuple[str, Decoder] | None = None
+        """(pack, decoder) of the image that is being decoded."""
 
     def bench(self, study: StudyKey, seal: StudySeal, filed: tuple[SpooledInstance, ...]) -> Bench:
         """The study's bench, made where there is none, that knows these instances."""
@@ -91,9 +93,19 @@ class Workbench:
         """The decoded image of a job. Raises DecodeError."""
         found = bench.images.get(job)
         if found is None:
-            found = decoded(bench.decoder, study, job, self._scopes[job.pack])
+            self._decoding = (job.pack, bench.decoder)
+            try:
+                found = decoded(bench.decoder, study, job, self._scopes[job.pack])
+            finally:
+                self._decoding = None
             bench.images[job] = found
         return found
+
+    def interrupt(self, pack: str) -> None:
+        """From any thread: end the decoding of an image for this pack, if that is under way."""
+        under_way = self._decoding
+        if under_way is not None and under_way[0] == pack:
+            under_way[1].cut()
 
     def forget(self, study: StudyKey) -> None:
         """End the study's decoding child and let go of its images."""

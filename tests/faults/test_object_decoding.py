@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import threading
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -312,3 +313,19 @@ def test_a_child_that_fails_is_replaced_and_its_object_named(study_id: int, code
     with spool.decoder:
         found = dict(spool.decoder.headers([ids[study_id], ids[5]]))
     assert [why.code for why in found.values() if isinstance(why, Reason)] == [code, "not-dicom"]
+
+
+@pytest.mark.parametrize("is_started", [False, True], ids=["before its child", "amid an object"])
+def test_a_decoder_that_is_cut_ends_at_once_and_starts_no_other_child(is_started: bool) -> None:  # noqa: FBT001
+    """By the limit it would hang for an hour."""
+    spool = Spool("tests.simulators.decoding_child", DecodeLimits(2**30, step_s=3600.0))
+    hangs, answers = spool.put(b"x", b"x", b"x")[1], spool.put(b"x", b"x", b"x")[2]
+    with spool.decoder:
+        if is_started:
+            spool.decoder.start()
+            threading.Timer(0.5, spool.decoder.cut).start()
+        else:
+            spool.decoder.cut()
+        found = dict(spool.decoder.headers([hangs, answers]))
+    whys = [why.code for why in found.values() if isinstance(why, Reason)]
+    assert whys == ["decoder-crashed", "decoder-crashed"]

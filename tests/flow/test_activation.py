@@ -7,7 +7,6 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from itertools import count
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +17,7 @@ from appliance.update.slots import Slot
 from appliance.update.slots_file import read_slots
 from appliance.update.states import UpdateState
 from tests.simulators import spot_pack, twisted_packs
-from tests.simulators.box import Box, Surroundings, running_box, wait_until
+from tests.simulators.box import Box, Surroundings, child_of, running_box, wait_until
 from tests.simulators.mail import MailServer, mail_server
 from tests.simulators.modality import dcmtk, save
 from tests.simulators.update_unit import UpdateUnit
@@ -165,7 +164,8 @@ def a_bad_update_never_alerts_and_is_never_taken_again(site: Site) -> None:
 
 
 def a_rollback_by_hand_loses_no_study_in_flight(site: Site) -> None:
-    child = inference_child(site.box)
+    child = child_of(site.box.role_pid("analyse"), "appliance.inference.worker")
+    assert child is not None
     os.kill(child, signal.SIGSTOP)  # a reading that would end only at its deadline
     case = site.send(URGENT)
     wait_until(lambda: [each.state for each in site.box.revisions()].count("gated") == 1, 60)
@@ -213,16 +213,3 @@ def test_the_life_of_a_box_through_its_updates(site: Site) -> None:
     a_rollback_by_hand_loses_no_study_in_flight(site)
     a_recalled_pack_reads_nothing_and_the_next_version_ends_that(site)
     a_killed_analyser_goes_on_with_the_pack_on_probation(site)
-
-
-def inference_child(box: Box) -> int:
-    """The one inference child of the analyser."""
-    analyser = box.role_pid("analyse")
-    tasks = Path(f"/proc/{analyser}/task").glob("*/children")
-    children = [each for task in tasks for each in task.read_text().split()]
-    (child,) = [
-        int(each)
-        for each in children
-        if b"appliance.inference.worker" in Path(f"/proc/{each}/cmdline").read_bytes()
-    ]
-    return child

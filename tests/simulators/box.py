@@ -148,6 +148,23 @@ def wait_until(ready: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.05)
 
 
+def child_of(role: int, module: str) -> int | None:
+    """The one child of a role's process that runs this module; None while there is none."""
+    tasks = Path(f"/proc/{role}/task").glob("*/children")
+    children = [int(each) for task in tasks for each in task.read_text().split()]
+    found = [each for each in children if module.encode() in _command_line(each)]
+    if len(found) > 1:
+        raise RuntimeError(f"{len(found)} children run {module}")
+    return found[0] if found else None
+
+
+def _command_line(process: int) -> bytes:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except FileNotFoundError:  # it has just ended
+        return b""
+
+
 def site_yaml(folder: Path, port: int, around: Surroundings, changes: dict[str, Any]) -> str:
     """A site YAML for these surroundings; `changes` replaces whole top-level sections."""
     step: dict[str, Any] = {"email": ["night@hospital.example"]}

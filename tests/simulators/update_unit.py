@@ -6,13 +6,36 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from appliance.daemon.packs.places import ref_of
 from appliance.inference.manifest import Trust
 from appliance.inference.package import open_pack
 from appliance.update.layout import UpdateFolder
 from appliance.update.offers import Offer, Offers, read_offers, write_offers
+from appliance.update.slots import Slot, Source
+from appliance.update.slots_file import SLOTS, write_slots
+from appliance.update.states import UpdateState
 from models.training.sign import sign
 from tests.simulators import spot_pack
 from tests.simulators.spot_pack import SOUND, Twist
+
+
+def put_in_use(state: Path, home: Path, factory: Path) -> None:
+    """An update, made in `home`, is in use, and the factory pack is kept: as a trial leaves them.
+
+    For a box that has not been started.
+    """
+    update, before = (open_pack(place, Trust.shipped()) for place in (home, factory))
+    store = UpdateFolder(state / "update").packs
+    store.mkdir(parents=True)
+    home.rename(store / update.identity.digest)
+    (state / "analyse").mkdir()
+    slot = Slot(
+        UpdateState.COMMITTED,
+        0.0,
+        active=ref_of(update, Source.STORE),
+        previous=ref_of(before, Source.FACTORY),
+    )
+    write_slots(state / "analyse" / SLOTS, {update.identity.name: slot})
 
 
 class UpdateUnit:

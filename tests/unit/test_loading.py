@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +18,14 @@ from appliance.daemon.packs import loading
 from appliance.daemon.packs.activation import Activation
 from appliance.daemon.packs.loading import Loaded, Loader
 from appliance.daemon.packs.places import PackPlaces
+from appliance.daemon.packs.record import ModelRecord
+from appliance.daemon.packs.warm import WarmModels
+from appliance.daemon.trial.rollbacks import Interrupter, RollbackFolder, Rollbacks, Verdict
 from appliance.errors import AnalysisError, Notice, StorageError
 from appliance.inference.manifest import Trust
 from appliance.inference.pack import Pack
 from appliance.inference.package import open_pack
+from appliance.ledger.models import ModelStates
 from appliance.update import slots
 from appliance.update.slots import PackRef, Slot, Source
 from appliance.update.states import FULL_TRIES, UpdateState
@@ -31,24 +36,33 @@ USE = PackUse(name=NAME)
 
 
 class StandIn:
-    """In place of a child: starting one takes seconds. `sick`: versions that do not start."""
+    """In place of a child: starting one takes seconds.
+
+    sick: versions that do not start. hanging: those that do so only when they are closed.
+    """
 
     sick: frozenset[str] = frozenset()
+    hanging: frozenset[str] = frozenset()
     started: list[str] = []  # noqa: RUF012 - emptied by the fixture
 
     def __init__(self, pack: Pack, *_: object) -> None:
         self.pack = pack
         self.pid: int | None = None
+        self.is_closed = threading.Event()
 
     def warm_up(self) -> None:
         version = self.pack.identity.version
         StandIn.started.append(version)
+        if version in StandIn.hanging:
+            assert self.is_closed.wait(60)
+            raise AnalysisError("inference-crashed", "ended amid its start")
         if version in StandIn.sick:
             raise AnalysisError("self-test-failed", "spot: missing")
         self.pid = 1
 
     def close(self) -> None:
         self.pid = None
+        self.is_closed.set()
 
 
 @dataclass
@@ -102,6 +116,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def disk(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     monkeypatch.setattr(loading, "InferenceHost", StandIn)
     monkeypatch.setattr(StandIn, "sick", frozenset())
+    monkeypatch.setattr(StandIn, "hanging", frozenset())
     shutil.copytree(made / "factory", tmp_path / "factory")
     shutil.copytree(made / "store", tmp_path / "store")
     return Disk(tmp_path)
@@ -253,3 +268,41 @@ def test_a_revert_counts_even_on_a_full_disk_and_is_written_later(
     assert disk.kept().state is UpdateState.PROBATION, "not on the disk yet"
     activation.save()
     assert disk.kept().state is UpdateState.REVERTED
+
+
+@pytest.mark.parametrize("is_proved", [False, True], ids=["on probation", "committed"])
+def test_a_start_that_a_rollback_interrupts_is_taken_back_by_hand_and_not_as_a_crash(
+    disk: Disk,
+    monkeypatch: pytest.MonkeyPatch,
+    is_proved: bool,  # noqa: FBT001
+) -> None:
+    slot = on_probation(disk)
+    disk.slot(slots.proved(slot, 6.0) if is_proved else slot)
+    monkeypatch.setattr(StandIn, "hanging", frozenset({"0.2.0.1"}))
+    StandIn.started.clear()
+    activation = Activation(disk.root, SystemClock(), disk.told.append, disk.recorded.append)
+    loader = Loader(activation, SystemClock())
+    models = WarmModels(
+        activation, loader, ModelRecord(ModelStates(disk.root / "work.db"), SystemClock())
+    )
+    folder = RollbackFolder(disk.root)
+    rollbacks = Rollbacks(folder, activation)
+    interrupter = Interrupter(rollbacks, models.interrupt, SystemClock())
+    request = folder.ask(None, "too many alerts", "A. Chen")
+    try:
+        loaded = loader.load(USE, disk.places)
+    finally:
+        interrupter.close()
+    assert loaded.error is not None
+    assert StandIn.started == ["0.2.0.1"]
+    rollbacks.attend()
+    again = loader.load(USE, disk.places)
+    assert again.model is not None
+    rollbacks.settle({NAME: again.model.identity.version})
+    result = folder.answer_to(request)
+    assert result is not None
+    assert result.verdict is Verdict.DONE
+    assert "0.1.0.1 reads now" in result.text
+    setback = disk.kept().setback
+    assert setback is not None
+    assert (setback.reason, setback.detail) == ("rolled-back-by-hand", "A. Chen: too many alerts")

@@ -75,6 +75,18 @@ class Loader:
     def __init__(self, activation: Activation, clock: Clock) -> None:
         self._activation = activation
         self._clock = clock
+        self._starting: Model | None = None
+        self._is_interrupted = False
+
+    def interrupt(self, name: str) -> None:
+        """From any thread: end the start of that pack, if it is under way.
+
+        It is no fault of the pack's, which stays the active one: whoever interrupts takes it back.
+        """
+        starting = self._starting
+        if starting is not None and starting.identity.name == name:
+            self._is_interrupted = True
+            starting.host.close()
 
     def load(self, use: PackUse, places: PackPlaces) -> Loaded:
         """Verify, start and try the pack that the slot names, or the one that it gives way to."""
@@ -111,15 +123,19 @@ class Loader:
         return self._started(use, slot.active, model_of(pack, use, self._clock))
 
     def _started(self, use: PackUse, ref: PackRef, model: Model) -> Loaded | None:
+        self._is_interrupted = False
+        self._starting = model
         try:
             model.host.warm_up()
         except AnalysisError as error:
             journal.fail("pack-down", model=use.name, code=error.code)
-            if self._activation.on_probation(use.name):
+            if self._activation.on_probation(use.name) and not self._is_interrupted:
                 model.host.close()
                 self._activation.take_back(use.name, error.code, error.detail)
                 return None
             return Loaded(use, ref, model, error=error)
+        finally:
+            self._starting = None
         return Loaded(use, ref, model)
 
     def _see_factory_pack(self, name: str, places: PackPlaces) -> None:

@@ -76,7 +76,8 @@ class WarmModels:
         self._doubted = True
 
     def interrupt(self, name: str) -> None:
-        """End the reading under way, from any thread; the model's next one starts a new child."""
+        """End the reading or the start under way, from any thread; the next starts a new child."""
+        self._loader.interrupt(name)
         loaded = self._loaded.get(name)
         if loaded is not None and loaded.model is not None:
             loaded.model.host.close()

@@ -16,7 +16,7 @@ from appliance.daemon.trial.rollbacks import Rollbacks
 from appliance.daemon.trial.trials import Trials
 from appliance.daemon.workbench import opener
 from appliance.domain import Detections, Read, SpooledInstance, Study, StudyKey
-from appliance.errors import AnalysisError, StorageError
+from appliance.errors import OsteonError, StorageError
 from appliance.ledger.work import WorkLedger
 from appliance.lifecycle import StudyState
 from appliance.pipeline.alert import UrgencyTable
@@ -75,10 +75,10 @@ class Aside:
         """See `analyser.Beside`."""
         self._trials.give_way()
 
-    def gives_way(self, name: str, error: AnalysisError) -> bool:
+    def gives_way(self, name: str, error: OsteonError) -> bool:
         """Whether the pack whose reading failed is not to be asked again: see `reading.GivesWay`.
 
-        So it is where it was on probation, and where its child was ended by a rollback by hand.
+        So it is where it was on probation, and where a rollback by hand cut the reading short.
         """
         return name in self._rollbacks.waiting() or self._trials.gives_way(name, error)
 

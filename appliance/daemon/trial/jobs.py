@@ -109,7 +109,7 @@ class Shadow:
 
     def cut(self) -> None:
         """See `background.Job`."""
-        self._decoder.close()
+        self._decoder.cut()
         self._model.host.close()
 
     def _run(self, job: Job) -> Detections:

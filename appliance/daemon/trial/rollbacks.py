@@ -181,22 +181,19 @@ def _version(ref: PackRef | None) -> str:
 
 
 class Interrupter:
-    """Ends a reading under way when somebody wants its pack taken back.
+    """Ends whatever is under way with a pack that somebody wants taken back.
 
-    Without it a rollback would wait for the reading, which may take minutes. The study is read
-    again, by the other pack.
+    Without it a rollback would wait for a start, a decoding or a reading, which may take minutes.
+    The study is read again, by the other pack.
     """
 
     def __init__(
-        self,
-        folder: RollbackFolder,
-        rollbacks: Rollbacks,
-        interrupt: Callable[[str], None],
-        clock: Clock,
+        self, rollbacks: Rollbacks, interrupt_model: Callable[[str], None], clock: Clock
     ) -> None:
-        self._folder = folder
+        self.interrupt_decoding: Callable[[str], None] | None = None
+        """Set by whoever composes the stages; called from another thread."""
         self._rollbacks = rollbacks
-        self._interrupt = interrupt
+        self._interrupt_model = interrupt_model
         self._clock = clock
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="interrupter")
@@ -208,11 +205,9 @@ class Interrupter:
         self._thread.join()
 
     def _watch(self) -> None:
-        seen = ""
+        """Again and again, until it is taken back: what comes next would take as long."""
         while not self._clock.wait(self._stop, _LOOK_SECONDS):
-            request = self._folder.pending()
-            if request is None or request.id == seen:
-                continue
-            seen = request.id
             for name in self._rollbacks.waiting():
-                self._interrupt(name)
+                self._interrupt_model(name)
+                if self.interrupt_decoding is not None:
+                    self.interrupt_decoding(name)

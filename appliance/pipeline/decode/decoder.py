@@ -59,7 +59,7 @@ class Decoder:
 
     before_step: told ahead of each request how many seconds it may take, for the watchdog.
 
-    Not thread-safe. Close it (or use `with`) when the study is done.
+    Not thread-safe, but for `cut`. Close it (or use `with`) when the study is done.
     """
 
     def __init__(
@@ -76,6 +76,7 @@ class Decoder:
         self._module = module
         self._before_step = before_step
         self._child: Child | None = None
+        self._is_cut = False
 
     def __enter__(self) -> Self:
         return self
@@ -88,6 +89,16 @@ class Decoder:
         if self._child is not None:
             self._child.close()
             self._child = None
+
+    def cut(self) -> None:
+        """From any thread: whatever is under way ends at once, and nothing more is decoded.
+
+        It raises DecodeError, `decoder-crashed`.
+        """
+        self._is_cut = True
+        child = self._child
+        if child is not None:
+            child.close()
 
     def start(self) -> None:
         """Start the child ahead of the first need, which saves its start-up then.
@@ -211,6 +222,9 @@ class Decoder:
             self._before_step(_START_SECONDS + self._limits.step_s)
         self.start()
         assert self._child is not None  # noqa: S101 - `start` made it
+        if self._is_cut:  # it may have come before there was a child to end
+            self.close()
+            raise DecodeError("decoder-crashed", "cut short")
         try:
             if piece is None:
                 return self._child.request(request, within_s=self._limits.step_s)
