@@ -109,8 +109,9 @@ def _refuse_unsigned_packs(bundle: Bundle) -> None:
     short = [name for name, _ in bundle.manifests() if not bundle.standing(name).is_complete]
     if short:
         raise PublishError(
-            f"{', '.join(short)}: too few signatures would be left, and boxes that it came with would stop using it. "
-            "Release and roll out a build that others have signed, then come back; or --stop-packs"
+            f"{', '.join(short)}: too few signatures would be left, and boxes that came with it "
+            "would stop using it. Release and roll out a build that others have signed, then come "
+            "back; or --stop-packs"
         )
 
 

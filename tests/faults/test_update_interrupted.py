@@ -95,6 +95,7 @@ def killed_at(warm: Worker, made: Parts, places: Sequence[Moment]) -> None:
         shutil.rmtree(box.folder)
 
 
+@pytest.mark.timeout(300)
 def test_an_update_killed_at_some_system_calls(warm: Worker, made: Parts) -> None:
     found = moments(warm, made, MUTATING, "counted")
     assert len(found) > 60
@@ -120,6 +121,7 @@ def starved_at(warm: Worker, made: Parts, places: Sequence[Moment]) -> None:
         shutil.rmtree(box.folder)
 
 
+@pytest.mark.timeout(300)
 def test_a_disk_that_is_full_from_some_write_on(warm: Worker, made: Parts) -> None:
     starved_at(warm, made, some(moments(warm, made, FILLING, "filled"), SAMPLE))
 

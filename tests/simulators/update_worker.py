@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from appliance.errors import OsteonError
 from appliance.signing import DeviceSigner
+from appliance.update.layout import MODELS_ROLE
 from appliance.update.source import FolderSource
 from tests.simulators.update_box import UpdateBox
 from tests.simulators.update_repository import BEGIN, MadePack, RepositoryMaker
@@ -73,6 +74,8 @@ def parts(folder: Path) -> Parts:
     box.floors.begin()
     assert box.apply(FolderSource(maker.folder)) == ()
     maker.rotate("timestamp")
+    maker.rotate(MODELS_ROLE)  # the old pack needs other signatures, before these keys count
+    maker.publish(maker.make_pack("1.0.0.1"))
     new = maker.release(maker.make_pack("1.1.0.1", 2, more_files={"new.bin": b"new" * 9000}))
     return Parts(folder, old, new)
 
