@@ -13,10 +13,10 @@ from appliance.cli.options import config_option, json_option
 from appliance.cli.presentation import as_json, screen
 from appliance.clock import SystemClock
 from appliance.daemon.state import StateFolder
-from appliance.daemon.updating import begin_floor_of_new_box, note_first_floor
+from appliance.daemon.updating import begin_floor_of_new_box, floor_at_start, note_first_floor
 from appliance.errors import ConfigError, StorageError, UsageError
 from appliance.provision.fingerprint import grouped
-from appliance.provision.identity import ensure_identity
+from appliance.provision.identity import ensure_identity, open_signer
 from appliance.provision.importing import (
     Confirm,
     Imported,
@@ -30,6 +30,7 @@ from appliance.provision.programs import answer_of
 from appliance.provision.stick import FAULTS_FILE, Stick
 from appliance.provision.volume import LABELS, mounted, wait_for_volume
 from appliance.signing import DeviceSigner
+from appliance.update.floor_tie import Standing
 
 _SIGNERS: Final = (
     Path("/etc/osteon/site-signers"),
@@ -38,6 +39,11 @@ _SIGNERS: Final = (
 """The hospital's, then the maker's."""
 _TYPED_DIGITS: Final = 8
 _ALL_DIGITS: Final = 64
+_STANDINGS: Final = {
+    Standing.UNTIED: "the record of what was seen is left as it is",
+    Standing.HOLDS: "the TPM bears out the record of what was seen",
+    Standing.BROKEN: "none for now: the TPM does not bear out the record (update-floor-untied)",
+}
 
 identity_option = click.option(
     "--identity",
@@ -71,10 +77,12 @@ def identity_verb(identity: Path, state: Path, *, is_json: bool) -> None:
 
     With a new identity begins the record of what this box has seen of updates, once.
     """
-    clock, floor = SystemClock(), _NewFloor(StateFolder(state))
+    clock, floor = SystemClock(), _Floor(StateFolder(state))
     known, is_new = ensure_identity(identity, SYSTEM_SEALS, clock.now(), floor.begin)
     if is_new:
         floor.note(clock.now())
+    else:
+        floor.check(open_signer(identity, SYSTEM_SEALS))
     if is_json:
         as_json(
             {
@@ -96,12 +104,11 @@ def identity_verb(identity: Path, state: Path, *, is_json: bool) -> None:
     out.print(f"request:      {identity / 'device.csr'}", soft_wrap=True)
     out.print(f"its SHA-256:  {grouped(known.request_fingerprint)}", soft_wrap=True)
     out.print("made now" if is_new else f"made on {known.made_at}, left as it is")
-    if is_new:
-        out.print(f"updates:      {floor.word}", soft_wrap=True)
+    out.print(f"updates:      {floor.word}", soft_wrap=True)
 
 
-class _NewFloor:
-    """The floor record of a new box. That it cannot be begun must not keep a box from its key."""
+class _Floor:
+    """The floor record of a box that starts; nothing wrong with it keeps a box from its key."""
 
     def __init__(self, state: StateFolder) -> None:
         self._state = state
@@ -119,6 +126,12 @@ class _NewFloor:
             if self._is_begun
             else "a person must begin the record of what was seen: `osteon update reset-floor`"
         )
+
+    def check(self, signer: DeviceSigner) -> None:
+        try:
+            self.word = _STANDINGS[floor_at_start(self._state, signer)]
+        except StorageError as error:
+            self.word = f"the record of what was seen cannot be looked at: {error}"
 
     def note(self, now: float) -> None:
         if self._is_begun:

@@ -17,11 +17,13 @@ from appliance.daemon.state import StateFolder
 from appliance.errors import StorageError, UpdateError
 from appliance.inference.manifest import shipped
 from appliance.ledger.models import ModelState, ModelStates
+from appliance.provision.tpm_counter import TpmCounter
 from appliance.signing import DeviceSigner
 from appliance.storage import make_folder
 from appliance.update.check import Box, Look, Refusal, apply, attempt, check
 from appliance.update.fetching import Report
 from appliance.update.floor_record import FloorRecord
+from appliance.update.floor_tie import FloorTie, Standing
 from appliance.update.history import Happening, History
 from appliance.update.http_source import HttpSource
 from appliance.update.layout import METADATA, UpdateFolder
@@ -90,6 +92,7 @@ class UpdateUnit:
             make_folder(self.folder.root, mode=_FOLDER)
             FloorRecord(self.folder.floors, signer).begin()
             self.history.add(self._clock.now(), Happening.FLOOR_RESET, by=by, reason=reason)
+        FloorTie(self.folder, signer, TpmCounter()).begin()
 
     def _box(self, signer: DeviceSigner) -> Box:
         return Box(
@@ -171,7 +174,16 @@ def begin_floor_of_new_box(state: StateFolder, signer: DeviceSigner) -> bool:
         return False
     with as_owner(folder.root):
         FloorRecord(folder.floors, signer).begin()
+    FloorTie(folder, signer, TpmCounter()).begin()
     return True
+
+
+def floor_at_start(state: StateFolder, signer: DeviceSigner) -> Standing:
+    """At each start, by root: whether the TPM bears out the floor record. Raises StorageError."""
+    folder = UpdateFolder(state.update)
+    if not folder.root.is_dir():
+        return Standing.UNTIED
+    return FloorTie(folder, signer, TpmCounter()).check_at_start()
 
 
 def note_first_floor(state: StateFolder, now: float) -> None:

@@ -45,6 +45,13 @@ UPDATES: Final = {
         "The record of what this box has seen is not begun anew without a name and a reason.",
         "Give both: `osteon update reset-floor --by NAME --reason TEXT`.",
     ),
+    "update-floor-untied": Explanation(
+        "At its last start this box found its record of what it has seen older than the counter in "
+        "its TPM, or the counter gone: an older copy of the disk was put back, or the TPM was "
+        "cleared or does not answer. There are no updates. Detection goes on.",
+        "Find out which. After a restart with the TPM that was there before it goes on by itself; "
+        "else: `osteon update reset-floor --by NAME --reason TEXT`.",
+    ),
     "update-metadata-absent": Explanation(
         "There is no repository at this address, or it is not whole.",
         "Check update.url, or the folder of the stick: it must hold `metadata` and `targets`.",

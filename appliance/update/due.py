@@ -20,7 +20,12 @@ _GOES_ON: Final = frozenset(
 )
 """After these the next attempt goes on where the last one ended, without waiting."""
 _TOLD_AT_ONCE: Final = frozenset(
-    {"update-below-floor", "update-floor-missing", "update-metadata-refused"}
+    {
+        "update-below-floor",
+        "update-floor-missing",
+        "update-floor-untied",
+        "update-metadata-refused",
+    }
 )
 """A person must act, or somebody is attacking."""
 _PATIENCE_S: Final = 7 * 86_400.0

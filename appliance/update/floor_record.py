@@ -2,9 +2,8 @@
 
 The device's key and not the master key: the update unit talks to the network, and what opens
 patient data must not lie there. Whoever can write this folder, yet has no device key, can take the
-record away, but cannot make a lower one; one that is gone stops updates until a person acts. Not
-covered: a copy of both files, put back by somebody who has the whole disk. That takes a counter in
-a TPM.
+record away, but cannot make a lower one; one that is gone stops updates until a person acts. An
+older copy of both files, put back with the whole disk, is what `floor_tie` is for.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from appliance.errors import SignatureError, UpdateError
 from appliance.signing import DeviceSigner, open_envelope
 from appliance.storage import storage_error, write_durably
 from appliance.update.floor import Floor
+from appliance.update.layout import UpdateFolder
 
 PAYLOAD_TYPE: Final = "application/vnd.osteon.update-floor+json"
 _FORMAT: Final = 1
@@ -41,16 +41,24 @@ class FloorRecord:
 
     def __init__(self, places: tuple[Path, Path], signer: DeviceSigner) -> None:
         self._places = places
+        self._held = UpdateFolder(places[0].parent).held
         self._signer = signer
 
     def read(self) -> Floor:
         """The newer of the two copies that this device has sealed.
 
         Raises:
-            UpdateError: `update-floor-missing`, neither copy is there and whole.
+            UpdateError: `update-floor-missing`, neither copy is there and whole;
+                `update-floor-untied`, the TPM's counter does not bear it out.
             StorageError: `storage-failed`.
         """
+        if self._held.exists():
+            raise UpdateError("update-floor-untied")
         return self._newest().floor
+
+    def serial(self) -> int:
+        """How often it was written. Raises as `read`, but for `update-floor-untied`."""
+        return self._newest().serial
 
     def write(self, floor: Floor) -> None:
         """Replace both copies, one after the other. Raises StorageError; UpdateError as `read`."""

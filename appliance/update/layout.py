@@ -159,6 +159,16 @@ class UpdateFolder:
         return self.root / "floor.1", self.root / "floor.2"
 
     @property
+    def tie(self) -> Path:
+        """What ties the floor record to the TPM's counter; root's."""
+        return self.root / "floor.tie"
+
+    @property
+    def held(self) -> Path:
+        """Lies there while the counter does not bear out the record; root's."""
+        return self.root / "floor.held"
+
+    @property
     def offers(self) -> Path:
         """What the analyser may take up."""
         return self.root / "offers.json"

@@ -25,7 +25,7 @@ LONGEST_S = 240.0
 
 
 def main() -> int:
-    """Four acts, then what was wrong."""
+    """Five acts, then what was wrong."""
     console.print(
         Panel(
             "A made-up hospital with made-up films, and networks that need no training: this shows "
@@ -36,11 +36,12 @@ def main() -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ou")))
         heading("The maker's keys, a web server, and a box that trusts that maker")
+        said("maker", "half a minute of silence: keys are made, a pack is signed, a box starts")
         stage = open_stage(stack, folder)
         said("maker", "ceremony: root, targets, models and os by 2 of alice, bob and carol")
         said("maker", "factory pack 1.0.0.0 signed; the box's image holds root and targets")
         faults = [*the_factory_pack(stage), *the_good_update(stage), *the_bad_update(stage)]
-        faults += the_fleet(stage)
+        faults += [*the_fleet(stage), *the_rollback(stage), *stage.faults()]
     for fault in faults:
         console.print(f"[bold red]fault:[/] {fault}")
     console.print("[bold red]DEMO-UPDATE FAILED" if faults else "[bold green]DEMO-UPDATE PASSED")
@@ -88,6 +89,8 @@ def the_bad_update(stage: Stage) -> Iterator[str]:
     stage.send_films()
     if stage.slot is None or before is None or stage.slot.state is not UpdateState.REVERTED:
         yield "the bad update was taken a second time"
+    else:
+        said("box", "it is still offered 1.0.1.1, and does not take what has failed here")
 
 
 def the_fleet(stage: Stage) -> Iterator[str]:
@@ -97,7 +100,20 @@ def the_fleet(stage: Stage) -> Iterator[str]:
     console.print(table)
     if "went back" not in table or "alert-rate-higher" not in table:
         yield "the fleet's table does not say who went back, and why"
-    yield from stage.faults()
+
+
+def the_rollback(stage: Stage) -> Iterator[str]:
+    """A person does not trust the update that passed, and goes back to what came with the box."""
+    heading("By hand: back to the version before")
+    began = time.monotonic()
+    answer = stage.roll_back()
+    said("box", f"osteon update rollback --reason ...\n{'':16}{answer}")
+    said("box", f"answered after {time.monotonic() - began:.1f} s; the next patients come")
+    stage.send_films()
+    if (slot := stage.slot) is None or version(slot) != "1.0.0.0":
+        yield "the version before does not read"
+    else:
+        said("box", words(slot))
 
 
 WAITS = {UpdateState.STAGED, UpdateState.ADMITTED}

@@ -101,13 +101,20 @@ class Stage:
         """What `osteon-update.timer` does every few hours."""
         self._order("update", "apply")
 
-    def switch_updates_on(self) -> None:
-        """What a technician does once."""
-        self._order("update", "reset-floor", "--by", "T. Technician", "--reason", "first use")
+    def roll_back(self) -> str:
+        """A technician takes the model back; what the command says."""
+        return self._order("update", "rollback", "--reason", "two false alerts last night")
 
-    def _order(self, *words: str) -> None:
+    def begin_floor(self) -> None:
+        """What a first boot does, together with the device's key."""
+        self._order(
+            "update", "reset-floor", "--by", "the demo", "--reason", "in place of first boot"
+        )
+
+    def _order(self, *words: str) -> str:
         done = self.box.command(*words)
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+        return done.stdout.strip()
 
     def release(self, pack: cast.Version) -> None:
         """Build, signatures of two people in turn, rollout to every box, publish."""
@@ -152,7 +159,7 @@ def open_stage(stack: ExitStack, folder: Path) -> Stage:
         ec.generate_private_key(ec.SECP256R1()),
     )
     stage.boxes.append(_box(stack, stage, factory))
-    stage.switch_updates_on()
+    stage.begin_floor()
     return stage
 
 
