@@ -21,6 +21,8 @@ from updates.errors import PublishError
 _DAY: Final = 86400.0
 SILENT_DAYS: Final = 2.0
 """A box tells of itself at each check, several times a day."""
+AHEAD_DAYS: Final = 1.0
+"""More than time zones set wrongly can explain."""
 LATE_DAYS: Final = 14.0
 """From the start of its wave: the time to fetch a pack over a slow line, and to prove it."""
 
@@ -113,10 +115,15 @@ def rows(
             found.append(Row(device.name, "", "", Standing.FORGED, "somebody else signed it"))
             continue
         silent_days = (now - from_iso(status.at)) / _DAY
+        if not status.packs:
+            found.append(Row(device.name, "", "", Standing.NO_MODEL, "it tells of none"))
         for name, pack in status.packs.items():
             standing, why = _judged(pack, rollout.packs.get(name), device.device_id, now)
             if silent_days > SILENT_DAYS:
                 standing, why = Standing.SILENT, f"for {silent_days:.0f} days; {why}".rstrip("; ")
+            elif silent_days < -AHEAD_DAYS:
+                # What it told before seems older, and what it tells later may: nothing is known.
+                standing, why = Standing.TROUBLE, f"its clock is {-silent_days:.0f} days ahead"
             elif status.failure and standing in {Standing.UP_TO_DATE, Standing.UNDER_WAY}:
                 standing, why = Standing.TROUBLE, status.failure
             found.append(Row(device.name, name, pack.active or "-", standing, why))

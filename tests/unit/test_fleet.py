@@ -50,7 +50,7 @@ def known(device: DeviceSigner, name: str = "north") -> Device:
 
 def row(slot: Slot, rollout: Rollout = EVERYBODY, now: float = NOW) -> Row:
     box = signer()
-    (found,) = rows([known(box)], {box.device_id: status(box, slot)}, rollout, now)
+    (found,) = rows([known(box)], {box.device_id: status(box, slot, now)}, rollout, now)
     return found
 
 
@@ -220,3 +220,18 @@ def test_a_status_holds_nothing_but_figures_and_codes() -> None:
         "detail",
         "set_back_at",
     }
+
+
+def test_a_box_without_any_pack_is_in_the_table() -> None:
+    box = signer()
+    bare = replace(status(box), packs={})
+    (found,) = rows([known(box)], {box.device_id: bare}, EVERYBODY, NOW)
+    assert (found.standing, found.box) == (Standing.NO_MODEL, "north")
+
+
+def test_a_box_whose_clock_is_ahead_is_not_up_to_date() -> None:
+    box = signer()
+    ahead = status(box, replace(SETTLED, active=NEW), now=NOW + 30 * DAY)
+    (found,) = rows([known(box)], {box.device_id: ahead}, EVERYBODY, NOW)
+    assert found.standing is Standing.TROUBLE
+    assert "30 days ahead" in found.why
