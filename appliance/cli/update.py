@@ -103,7 +103,8 @@ def apply(stick: Path | None, config: Path, *, when_due: bool, is_json: bool) ->
 @click.option("--by", required=True, metavar="NAME", help="Who answers for it.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why; no patient data.")
 @config_option
-def reset_floor(by: str, reason: str, config: Path) -> None:
+@json_option
+def reset_floor(by: str, reason: str, config: Path, *, is_json: bool) -> None:
     """Begin the record of what this box has seen anew, where it was lost.
 
     A new box does not need this: its record begins with the identity. Afterwards the box cannot
@@ -112,10 +113,15 @@ def reset_floor(by: str, reason: str, config: Path) -> None:
     if not by.strip() or not reason.strip():
         raise UsageError("update-floor-unexplained")
     site = site_in_use(config)
-    UpdateUnit(site, SystemClock()).reset_floor(signer_of(site), by.strip(), reason.strip())
+    unit = UpdateUnit(site, SystemClock())
+    is_tied = unit.reset_floor(signer_of(site), by.strip(), reason.strip())
     begun = AuditEvent(AuditKind.CONFIGURATION_CHANGED, "", "update floor", "begun anew")
     audited(StateFolder(Path(site.state_folder)).access, begun)
-    screen().print("The record begins anew. Now: `osteon update check`.")
+    if is_json:
+        as_json({"begun": True, "tied_to_tpm": is_tied})
+        return
+    tied = "tied to the TPM's counter" if is_tied else "without a TPM's counter beside it"
+    screen().print(f"The record begins anew, {tied}. Now: `osteon update check`.")
 
 
 def _is_time(unit: UpdateUnit, site: Site, now: float) -> bool:

@@ -86,13 +86,16 @@ class UpdateUnit:
                 self._tell(signer)
         return Done(look, refused, self._receipt(signer, look, refused))
 
-    def reset_floor(self, signer: DeviceSigner, by: str, reason: str) -> None:
-        """Begin the floor record anew, by order of a person, who is recorded with the reason."""
+    def reset_floor(self, signer: DeviceSigner, by: str, reason: str) -> bool:
+        """Begin the floor record anew, by order of a person, who is recorded with the reason.
+
+        Returns whether a TPM's counter stands beside it.
+        """
         with as_owner(self.folder.root):
             make_folder(self.folder.root, mode=_FOLDER)
             FloorRecord(self.folder.floors, signer).begin()
             self.history.add(self._clock.now(), Happening.FLOOR_RESET, by=by, reason=reason)
-        FloorTie(self.folder, signer, TpmCounter()).begin()
+        return FloorTie(self.folder, signer, TpmCounter()).begin()
 
     def _box(self, signer: DeviceSigner) -> Box:
         return Box(

@@ -48,7 +48,7 @@ def _taken_back(folder: Path, files: tuple[Path, ...], calling: str) -> tuple[fl
                 dcmtk("storescu", box.port, *files, calling=calling, seconds=300)
                 wait_until(lambda: "gated" in {each.state for each in box.revisions()}, 120)
             began = time.monotonic()
-            done = box.command("update", "rollback", NAME, "--reason", "bench")
+            done = box.command("update", "rollback", NAME, "--reason", "bench", seconds=120)
             seconds = time.monotonic() - began
             if done.returncode:
                 raise RuntimeError(done.stderr)

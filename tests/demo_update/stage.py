@@ -181,10 +181,11 @@ def _image(folder: Path, maker: Maker) -> Iterator[None]:
         place = folder / "appliance/inference/trust" / f"{name}.json"
         shutil.copy(metadata / f"1.{name}.json", place)
     os.environ["PYTHONPATH"] = str(folder)
+    os.environ["TPM2TOOLS_TCTI"] = "swtpm:path=/nowhere"  # not that of the machine it is shown on
     try:
         yield
     finally:
-        del os.environ["PYTHONPATH"]
+        del os.environ["PYTHONPATH"], os.environ["TPM2TOOLS_TCTI"]
 
 
 def _box(stack: ExitStack, stage: Stage, factory: Path) -> Box:

@@ -97,7 +97,8 @@ def test_a_box_takes_a_model_from_a_web_server(tmp_path: Path) -> None:
 def test_a_box_takes_a_model_from_a_stick_and_leaves_a_receipt(tmp_path: Path) -> None:
     technician = Technician(tmp_path)
     pack = technician.maker.release(technician.maker.make_pack(VERSION, 2))
-    technician.types("reset-floor", "--by", "A. Chen", "--reason", "no network here")
+    begun = technician.types("reset-floor", "--by", "A. Chen", "--reason", "no network", "--json")
+    assert '"tied_to_tpm": false' in begun  # see conftest.py
     said = technician.types("apply", "--from", technician.maker.folder)
     assert re.search(r"signed by the maker on \S+Z, 0\.0 days ago", said)
     assert "receipt" in said

@@ -101,13 +101,13 @@ class Box:
             ][-1]
         )
 
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *words: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
         """Run another `osteon` command on this box."""
         return subprocess.run(
             [*OSTEON, *words, "--config", str(self.config)],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=seconds,
             check=False,
             cwd=ROOT,
         )
