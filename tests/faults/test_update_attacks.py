@@ -9,31 +9,26 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tuf.api.metadata import Metadata
 
-from appliance.errors import OsteonError, PackError, UpdateError
-from appliance.inference.manifest import Trust
-from appliance.inference.package import open_pack
-from appliance.update.history import Happening
+from appliance.errors import UpdateError
 from appliance.update.layout import MODELS_ROLE, ROLLOUT_ROLE, manifest_target
 from appliance.update.offers import Offers
 from appliance.update.pace import Pace
 from appliance.update.source import FolderSource
-from tests.simulators.update_box import IMPATIENT, PATIENT, UpdateBox
+from tests.simulators.update_box import IMPATIENT, UpdateBox
 from tests.simulators.update_repository import (
     BEGIN,
     FILES,
     NAME,
-    MadePack,
     RepositoryMaker,
     new_keys,
     target,
 )
+from tests.simulators.update_site import NEW, OLD, Site
 from tests.simulators.web_server import (
-    Server,
     Trick,
     cut_after,
     dripping,
@@ -48,46 +43,6 @@ from tests.simulators.web_server import (
 
 MANIFEST = r"manifest\.json$"
 ANY_FILE = r"\.xz$"
-OLD, NEW = "1.0.0.1", "1.1.0.1"
-
-
-class Site:
-    """A maker, a server and a box that has taken the first release already."""
-
-    def __init__(self, folder: Path, server: Server) -> None:
-        self.folder = folder
-        self.server = server
-        self.maker = RepositoryMaker(server.folder)
-        self.old = self.maker.release(self.maker.make_pack(OLD))
-        self.box = UpdateBox(folder / "box", self.maker.first_root)
-        self.box.floors.begin()
-        assert self.box.apply(self.http()) == ()
-        self.box.commit(self.old)
-        self.before = self.maker.copy(folder / "before")
-
-    def http(self, pace: Pace = PATIENT) -> Any:
-        return self.box.http(self.server.port, pace)
-
-    def release(self, pack: MadePack | None = None) -> MadePack:
-        return self.maker.release(pack or self.maker.make_pack(NEW, 2))
-
-    def replay(self) -> None:
-        """Serve what was served before."""
-        self.server.folder = self.before
-
-    def refused(self, pace: Pace = PATIENT) -> str:
-        """The code with which the attempt ended, or with which the new pack was refused."""
-        try:
-            refusals = self.box.apply(self.http(pace))
-        except OsteonError as error:
-            code = error.code
-            assert self.box.history[-1].details["code"] == code
-        else:
-            codes = {refusal.error.code for refusal in refusals}
-            code = codes.pop() if codes else ""
-            assert not codes
-        assert NEW not in self.box.offered.values()
-        return code
 
 
 @pytest.fixture
@@ -274,45 +229,6 @@ def test_keys_that_were_rotated_out_sign_nothing_any_more(site: Site) -> None:
     site.server.tricks[r"\d\.models\.json$"] = instead(lambda _: forged)
     site.maker.write()
     assert site.refused() == "update-metadata-refused"
-
-
-def test_a_pack_in_use_gets_the_signatures_that_replace_those_of_a_lost_key(site: Site) -> None:
-    """Under the old keys too, until the new ones are in force; its files are not fetched again."""
-    site.maker.rotate(MODELS_ROLE)
-    again = site.maker.make_pack(OLD)
-    assert again.digest == site.old.digest
-    site.maker.release(again)
-    site.server.tricks[ANY_FILE] = status(500)
-    site.server.tricks[MANIFEST] = status(500)
-    assert site.refused() == "update-source-unreachable"
-    open_pack(site.box.places.packs / site.old.digest, trust_in_force(site))
-    del site.server.tricks[MANIFEST]
-    assert site.refused() == ""
-    trust = trust_in_force(site)
-    assert trust.targets.version == 2
-    assert open_pack(site.box.places.packs / site.old.digest, trust).identity.version == OLD
-    (told,) = [each for each in site.box.history if each.what is Happening.SIGNED_ANEW]
-    assert told.details["digest"] == site.old.digest
-    # It was signed under the old keys as well: a power cut before the new ones counted is no harm.
-    before = Trust.from_bytes(
-        site.maker.first_root, (site.before / "metadata/1.targets.json").read_bytes()
-    )
-    open_pack(site.box.places.packs / site.old.digest, before)
-
-
-def test_a_pack_that_nobody_vouches_for_any_more_keeps_its_void_signatures(site: Site) -> None:
-    site.maker.rotate(MODELS_ROLE)
-    site.maker.write()
-    site.refused()
-    with pytest.raises(PackError, match="pack-signature-invalid"):
-        open_pack(site.box.places.packs / site.old.digest, trust_in_force(site))
-
-
-def trust_in_force(site: Site) -> Trust:
-    """As the analyser would have it."""
-    targets = (site.before / "metadata/1.targets.json").read_bytes()
-    shipped = Trust.from_bytes(site.maker.first_root, targets)
-    return shipped.carried_forward(site.box.places.metadata)
 
 
 def test_what_was_signed_by_rotated_roots_is_not_replayed(site: Site) -> None:
