@@ -19,7 +19,7 @@ from appliance.daemon.trial.rollbacks import Result, RollbackFolder, Verdict
 from appliance.errors import UpdateError, UsageError
 
 _WAIT_SECONDS: Final = 60.0
-"""It takes a few seconds; more only where a series is just being decoded."""
+"""It takes a few seconds; more only where other programs keep the machine busy."""
 _LOOK_SECONDS: Final = 0.2
 
 
