@@ -84,7 +84,7 @@ def gather_plan(
         folders=(str(box.state), *(str(place) for place in settings if place.is_dir())),
         files=tuple(str(place) for place in settings if not place.is_dir()),
         identity=str(box.identity),
-        last_keys=last,
+        last_keys=(*_named_device_key(box), *last),
         clears_tpm=_clears_tpm(box, identity, has_volume=bool(disks.volumes)),
         undelivered=_undelivered(box, disks.volumes),
         outstanding=(*disks.outstanding, *kept, *_always_outstanding(box.site)),
@@ -152,6 +152,13 @@ def _settings(box: Box, keys: set[str]) -> Iterator[Path]:
     for place in box.config.parent.iterdir():
         if place != box.identity and str(place) not in keys:
             yield place
+
+
+def _named_device_key(box: Box) -> Iterator[KeyFile]:
+    """What a box on a bench signs with; one in the folder of the identity goes with that."""
+    named = box.site.device_key_file
+    if named is not None and Path(named).exists():
+        yield KeyFile(str(Path(named).resolve()), "the device's key for a bench")
 
 
 def _last_keys(

@@ -27,7 +27,7 @@ from appliance.provision.keyseal import PlainSeal
 from appliance.sealing import MasterKey
 from appliance.storage import BlobStore
 from appliance.wipe.facts import box_serial
-from tests.simulators.box import OSTEON, ROOT
+from tests.simulators.box import OSTEON, ROOT, device_key
 
 CANARY = b"CANARY^%06d"
 PASSPHRASE = b"a passphrase of the test"
@@ -135,9 +135,11 @@ def write_site(folder: Path, **changes: Any) -> None:
     content |= {
         "state_folder": str(folder / "state"),
         "master_key_file": str(folder / "master.key"),
+        "device_key_file": str(folder / "device.key"),
         "printers": [],
         **changes,
     }
+    device_key(folder / "device.key")
     password = folder / "mail-password"
     password.write_text("secret\n")
     password.chmod(0o600)

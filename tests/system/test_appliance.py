@@ -44,6 +44,7 @@ UNITS = (
 )
 
 
+PYTHON = "/usr/lib/osteon/current/bin/python"
 INTENT = "/var/lib/osteon-wipe/intent.json"
 SERIAL = """
 from pathlib import Path
@@ -51,6 +52,13 @@ from appliance.cli.wipe_plan import _label
 from appliance.provision.identity import read_identity
 from appliance.wipe.facts import box_serial
 print(box_serial(_label(), read_identity(Path("/etc/osteon/identity")).device_id))
+"""
+IN_CLEAR = """
+import time
+from pathlib import Path
+from appliance.provision.identity import ensure_identity
+from appliance.provision.keyseal import PlainSeal
+ensure_identity(Path("/etc/osteon/identity"), (PlainSeal(),), time.time())
 """
 
 
@@ -150,8 +158,13 @@ def broken_leg() -> Dataset:
 
 
 @contextlib.contextmanager
-def installed_box(folder: Path, suite: str) -> Iterator[InstalledBox]:
-    """A plain Debian, made a box as the manual says, and at work."""
+def installed_box(
+    folder: Path, suite: str, *, seals_device_key: bool = True
+) -> Iterator[InstalledBox]:
+    """A plain Debian, made a box as the manual says, and at work.
+
+    seals_device_key: else its identity is made as on a machine where nothing can seal the key.
+    """
     with mail_server(folder) as mail, debian(folder, suite) as machine:
         copy_checkout(machine.root / CHECKOUT[1:])
         installed = machine.run(f"{CHECKOUT}/provisioning/install", seconds=500)
@@ -169,6 +182,8 @@ def installed_box(folder: Path, suite: str) -> Iterator[InstalledBox]:
         running = InstalledBox(machine, folder, port, mail, installed.stdout, content)
         running.configure()
         machine.run("osteon", "config", "check")
+        if not seals_device_key:
+            machine.run(PYTHON, "-c", IN_CLEAR)
         machine.run("systemctl", "daemon-reload")
         machine.run("systemctl", "start", "osteon.target")
         running.until(running.is_at_work, 90)
@@ -182,9 +197,13 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InstalledBox]:
 
 
 def test_debian_13_becomes_a_box_too(tmp_path: Path) -> None:
-    with installed_box(tmp_path, "trixie") as running:
+    with installed_box(tmp_path, "trixie", seals_device_key=False) as running:
         case = running.is_alerted(broken_leg())
         assert running.studies() == {case: "alert"}
+        running.machine.run("systemctl", "restart", "osteon-access.service")  # it signs at its end
+        verdict = json.loads(running.machine.run("osteon", "audit", "verify", "--json").stdout)
+        assert verdict["whole"]
+        assert verdict["signed"]
         goes_on_with_another_key(running)
         fetches_updates_in_its_sandbox(running)
         is_wiped_over_a_power_cut(running, case)
@@ -221,8 +240,7 @@ def is_wiped_over_a_power_cut(box: InstalledBox, case: str) -> None:
     """Cut off right behind the point of no return: the next boot ends it, by itself."""
     machine = box.machine
     machine.run("osteon", "ack", case, "--by", "Dr. Night")
-    python = "/usr/lib/osteon/current/bin/python"
-    serial = machine.run(python, "-c", SERIAL).stdout.strip()
+    serial = machine.run(PYTHON, "-c", SERIAL).stdout.strip()
     plan = json.loads(machine.run("osteon", "wipe", "--plan", "--json").stdout)
     wipe = f"osteon wipe --operator 'Li Wei' --serial '{serial}'"
     cut = f"{wipe} & until test -e {INTENT}; do sleep 0.02; done; kill -KILL $!"
