@@ -13,6 +13,7 @@ import appliance
 from appliance.config.schema import Printer, Site
 from appliance.errors import UsageError, WipeError
 from appliance.provision.identity import DeviceIdentity, read_identity
+from appliance.provision.key_home import HAND_OVER
 from appliance.provision.keyseal import Protection
 from appliance.wipe.facts import box_serial, find_disks, undelivered
 from appliance.wipe.plan import Destination, KeyFile, Outstanding, Undelivered, Volume, WipePlan
@@ -127,6 +128,8 @@ def _keys(box: Box) -> Iterator[KeyFile]:
         for folder in _CREDENTIALS:
             for sealed in sorted(folder.glob("osteon*")):
                 yield KeyFile(str(sealed), f"the sealed {sealed.name.removeprefix('osteon.')}")
+        for handed in sorted(HAND_OVER.glob("*")):
+            yield KeyFile(str(handed), "a key handed over in memory")
     for name, written in sorted(named, key=lambda found: found[0] != "master_key_file"):
         place = Path(written).resolve()
         if place.exists():

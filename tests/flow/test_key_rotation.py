@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from appliance.errors import StorageError
 from appliance.keyring import KeyRing, wrapped_by
-from appliance.provision.key_home import KeyCredential, KeyFile, KeyHome, KeyRotation
+from appliance.provision.key_home import HAND_OVER, KeyCredential, KeyFile, KeyHome, KeyRotation
 from appliance.sealing import MasterKey
 from tests.simulators.modality import send
 from tests.simulators.objects import ct_series, film
@@ -215,6 +216,17 @@ def test_units_follow_the_hand_over_however_long_they_had_not_looked(tmp_path: P
     for file in run.iterdir():
         assert home.read().wrapping not in file.read_bytes()
         assert file.stat().st_mode & 0o777 == 0o640
+
+
+def test_units_may_enter_the_folder_whatever_the_umask_of_who_rotates(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        KeyRotation(HeldByUnit(tmp_path / "credential"), tmp_path / "run").begin()
+    finally:
+        os.umask(before)
+    assert (tmp_path / "run").stat().st_mode & 0o777 == 0o750
+    # A folder between would be root's alone.
+    assert HAND_OVER.parent == Path("/run")
 
 
 def test_another_boxs_hand_over_changes_nothing(tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ def test_debian_13_becomes_a_box_too(tmp_path: Path) -> None:
 def goes_on_with_another_key(box: InstalledBox) -> None:
     """The units have their credentials from their start; they come by the new key all the same."""
     before = [box.process(unit) for unit in UNITS]
-    assert "retired" in box.machine.run("osteon", "key", "rotate").stdout
+    assert "retired" in box.machine.run("osteon", "key", "rotate", seconds=320).stdout
     known = box.studies()
     case = box.is_alerted(broken_leg())
     assert box.studies() == {**known, case: "alert"}
