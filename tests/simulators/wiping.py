@@ -16,7 +16,9 @@ import yaml
 from click.testing import CliRunner
 
 from appliance.cli import osteon as osteon_group
+from appliance.cli.wipe_plan import Box, gather_plan
 from appliance.config.example import example_yaml
+from appliance.config.load import load_site
 from appliance.domain import StudyKey
 from appliance.errors import OsteonError, StorageError
 from appliance.ledger.delivery import DeliveryLedger
@@ -27,6 +29,8 @@ from appliance.provision.keyseal import PlainSeal
 from appliance.sealing import MasterKey
 from appliance.storage import BlobStore
 from appliance.wipe.facts import box_serial
+from appliance.wipe.journal import Authority, Intent, Journal
+from appliance.wipe.programs import SystemPrograms
 from tests.simulators.box import OSTEON, ROOT, device_key
 
 CANARY = b"CANARY^%06d"
@@ -127,6 +131,17 @@ def filled_box(folder: Path, studies: int = 3, images: int = 2, size: int = 20_0
     _fill(state / "receive", MasterKey.load(folder / "master.key"), studies, images, size)
     (state / "analyse" / "notes.txt").write_bytes(b"".join(CANARY % i for i in range(200)))
     return WipeBox(folder, folder.parent / "osteon-wipe", identity.device_id)
+
+
+def begun(box: WipeBox, *volumes: str) -> Intent:
+    """The point of no return is behind this box."""
+    site = Box(box.config, load_site(box.config), box.identity, box.journal)
+    plan = gather_plan(site, volumes, (), SystemPrograms())
+    intent = Intent("0123abcd", 1_780_000_000.0, Authority("console", "Li Wei"), plan)
+    journal = Journal(box.journal)
+    with journal.locked():
+        journal.begin(intent)
+    return intent
 
 
 def write_site(folder: Path, **changes: Any) -> None:
