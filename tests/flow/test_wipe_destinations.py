@@ -11,6 +11,8 @@ import pytest
 
 from appliance.cli import wipe_places
 from appliance.cli.wipe_places import StickTaker
+from appliance.provision.volume import find_volume
+from appliance.provision.volume import mounted as mounted_by_the_box
 from appliance.wipe.handing_out import Document, hand_out
 from appliance.wipe.journal import Result
 from appliance.wipe.plan import Destination
@@ -60,6 +62,19 @@ def test_a_stick_that_is_not_there_or_takes_no_writes_is_evidence(stick: Path) -
         result, detail = handed_to_stick()
     assert result is Result.FAILED
     assert "storage-failed" in detail
+
+
+def test_a_stick_that_somebody_still_uses_loses_nothing(stick: Path, tmp_path: Path) -> None:
+    with attached(stick):
+        handed_to_stick()
+        volume = find_volume(wipe_places.LABELS)
+        assert volume is not None
+        with mounted_by_the_box(volume) as found:
+            used = (found.folder / "osteon-wipe-1.json").open("rb")
+        used.close()
+        assert not found.folder.exists()
+    with mounted(stick, tmp_path / "look") as root:
+        assert (root / "osteon-wipe-1.json").exists()
 
 
 @contextmanager
