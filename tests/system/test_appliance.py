@@ -167,7 +167,7 @@ def installed_box(
     """
     with mail_server(folder) as mail, debian(folder, suite) as machine:
         copy_checkout(machine.root / CHECKOUT[1:])
-        installed = machine.run(f"{CHECKOUT}/provisioning/install", seconds=500)
+        installed = machine.run(f"{CHECKOUT}/provisioning/install", seconds=900)
         packs = spot_pack.write(folder / "packs")
         machine.run("mkdir", "/srv/packs")
         for file in (each for each in packs.rglob("*") if each.is_file()):
@@ -196,6 +196,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InstalledBox]:
         yield running
 
 
+@pytest.mark.timeout(1500)
 def test_debian_13_becomes_a_box_too(tmp_path: Path) -> None:
     with installed_box(tmp_path, "trixie", seals_device_key=False) as running:
         case = running.is_alerted(broken_leg())
@@ -205,6 +206,7 @@ def test_debian_13_becomes_a_box_too(tmp_path: Path) -> None:
         assert verdict["whole"]
         assert verdict["signed"]
         goes_on_with_another_key(running)
+        tells_a_person_that_its_key_is_missing(running)
         fetches_updates_in_its_sandbox(running)
         is_wiped_over_a_power_cut(running, case)
 
@@ -221,6 +223,25 @@ def goes_on_with_another_key(box: InstalledBox) -> None:
     box.machine.run("systemctl", "restart", "osteon.target")
     box.until(box.is_at_work, 90)
     assert "P0001" in box.machine.run("osteon", "patient", case).stdout
+
+
+def tells_a_person_that_its_key_is_missing(box: InstalledBox) -> None:
+    """Nothing is received meanwhile; with the key back it goes on."""
+    machine, key = box.machine, "/etc/credstore.encrypted/osteon.master-key"
+    machine.run("mv", key, "/root/kept")
+    machine.run("systemctl", "restart", "osteon-receive.service", is_checked=False)
+
+    def is_told() -> bool:
+        mails = [str(each.get_content()) for each in box.mail.messages]
+        return any("unit-without-key" in mail and "osteon-receive" in mail for mail in mails)
+
+    box.until(is_told, 180)
+    asked = dcmtk("echoscu", box.port, options=("-ta", "5", "-to", "5"), calling="DR1")
+    assert asked.returncode != 0
+    machine.run("mv", "/root/kept", key)
+    machine.run("systemctl", "reset-failed")
+    machine.run("systemctl", "start", "osteon.target")
+    box.until(box.is_at_work, 120)
 
 
 def fetches_updates_in_its_sandbox(box: InstalledBox) -> None:
