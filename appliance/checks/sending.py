@@ -7,12 +7,12 @@ from typing import Final
 
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
-from pynetdicom import AE
 from pynetdicom.presentation import build_context
 
 from appliance.config.schema import Site
 from appliance.errors import CheckError
 from appliance.phantom import CALLING_AE_TITLE, here
+from appliance.pipeline.deliver.requestor import Requestor
 
 _CONNECT_S: Final = 10.0
 _ANSWER_S: Final = 30.0
@@ -21,7 +21,7 @@ _SUCCESS: Final = 0x0000
 
 def send(site: Site, images: Sequence[Dataset]) -> None:
     """Store all images in one association. Raises CheckError("test-not-sent")."""
-    entity = AE(ae_title=CALLING_AE_TITLE)
+    entity = Requestor(ae_title=CALLING_AE_TITLE)
     entity.connection_timeout = _CONNECT_S
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = _ANSWER_S
     contexts = [

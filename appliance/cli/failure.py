@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -16,6 +18,9 @@ from appliance.daemon.site_file import read_or_fall_back
 from appliance.domain import AlertSummary, CaseCode, MessageKind, Reason
 from appliance.errors import Notice
 
+_WITHOUT_CREDENTIALS: Final = "243"
+"""systemd.exec(5), EXIT_CREDENTIALS: the program was not even started."""
+
 
 @click.command("tell-failure", hidden=True)
 @click.argument("unit")
@@ -28,7 +33,9 @@ def tell_failure(unit: str, config: Path) -> None:
     site = read_or_fall_back(config, "deliver").site
     clock = SystemClock()
     now = clock.now()
-    notice = Notice("unit-failed", unit)
+    # systemd says by MONITOR_* how the unit ended that this one was started for.
+    without_key = os.environ.get("MONITOR_EXIT_STATUS") == _WITHOUT_CREDENTIALS
+    notice = Notice("unit-without-key" if without_key else "unit-failed", unit)
     summary = AlertSummary(
         case=CaseCode(""),
         kind=MessageKind.TECHNICAL,

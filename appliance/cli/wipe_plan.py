@@ -13,6 +13,7 @@ import appliance
 from appliance.config.schema import Printer, Site
 from appliance.errors import UsageError, WipeError
 from appliance.provision.identity import DeviceIdentity, read_identity
+from appliance.provision.key_home import HAND_OVER
 from appliance.provision.keyseal import Protection
 from appliance.wipe.facts import box_serial, find_disks, undelivered
 from appliance.wipe.plan import Destination, KeyFile, Outstanding, Undelivered, Volume, WipePlan
@@ -84,7 +85,7 @@ def gather_plan(
         folders=(str(box.state), *(str(place) for place in settings if place.is_dir())),
         files=tuple(str(place) for place in settings if not place.is_dir()),
         identity=str(box.identity),
-        last_keys=last,
+        last_keys=(*_named_device_key(box), *last),
         clears_tpm=_clears_tpm(box, identity, has_volume=bool(disks.volumes)),
         undelivered=_undelivered(box, disks.volumes),
         outstanding=(*disks.outstanding, *kept, *_always_outstanding(box.site)),
@@ -127,6 +128,8 @@ def _keys(box: Box) -> Iterator[KeyFile]:
         for folder in _CREDENTIALS:
             for sealed in sorted(folder.glob("osteon*")):
                 yield KeyFile(str(sealed), f"the sealed {sealed.name.removeprefix('osteon.')}")
+        for handed in sorted(HAND_OVER.glob("*")):
+            yield KeyFile(str(handed), "a key handed over in memory")
     for name, written in sorted(named, key=lambda found: found[0] != "master_key_file"):
         place = Path(written).resolve()
         if place.exists():
@@ -152,6 +155,13 @@ def _settings(box: Box, keys: set[str]) -> Iterator[Path]:
     for place in box.config.parent.iterdir():
         if place != box.identity and str(place) not in keys:
             yield place
+
+
+def _named_device_key(box: Box) -> Iterator[KeyFile]:
+    """What a box on a bench signs with; one in the folder of the identity goes with that."""
+    named = box.site.device_key_file
+    if named is not None and Path(named).exists():
+        yield KeyFile(str(Path(named).resolve()), "the device's key for a bench")
 
 
 def _last_keys(

@@ -14,7 +14,8 @@ from appliance.provision.keyseal import SYSTEM_SEALS
 from appliance.signing import DeviceSigner
 
 _IDENTITY: Final = Path("/etc/osteon/identity")
-_CREDENTIAL: Final = "osteon-device-key"
+_CREDENTIALS: Final = ("osteon-device-key", "osteon-device-key-in-clear")
+"""The second one on a machine that could not seal it."""
 
 
 def signer_of(site: Site) -> DeviceSigner:
@@ -24,7 +25,10 @@ def signer_of(site: Site) -> DeviceSigner:
         SignatureError: `device-key-missing`, `device-key-invalid`.
         StorageError: `identity-broken`.
     """
-    place = secret_place(site.device_key_file, _CREDENTIAL, os.environ)
+    given = (secret_place(None, name, os.environ) for name in _CREDENTIALS)
+    place = next((each for each in given if each is not None), None)
+    if place is None and site.device_key_file is not None:
+        place = Path(site.device_key_file)
     if place is None and os.geteuid() == 0:
         return open_signer(_IDENTITY, SYSTEM_SEALS)
     if place is None:

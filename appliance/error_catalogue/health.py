@@ -43,4 +43,10 @@ HEALTH: Final = {
         "Read its log: `journalctl -u UNIT -n 50`. It is tried again after 20 minutes; at "
         "once with `systemctl restart osteon.target`.",
     ),
+    "unit-without-key": Explanation(
+        "A part of Osteon does not start: there is no master key that this machine can open. "
+        "Without the receiver nothing is received; modalities keep their images and show an error.",
+        "Put `/etc/credstore.encrypted/osteon.master-key` back as it was on this machine, then "
+        "`systemctl restart osteon.target`. A new key would not open the studies that lie here.",
+    ),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,7 +29,12 @@ from appliance.storage import make_folder, storage_error, write_durably
 
 _RECORD: Final = "identity.json"
 _REQUEST: Final = "device.csr"
-_KEY: Final = "device.key"
+_KEY_FILES: Final[Mapping[Protection, str]] = {
+    Protection.TPM2: "device.key",
+    Protection.HOST_KEY: "device.key",
+    Protection.FILE: "device-key.pem",
+}
+"""Sealed and in clear have names of their own: a unit says beforehand which it takes."""
 _FORMAT: Final = 1
 _NAME_DIGITS: Final = 16
 
@@ -139,7 +144,9 @@ def _make(
         request=_request(key),
         made_at=datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
     )
-    write_durably(folder / _KEY, sealed)
+    for name in _KEY_FILES.values():  # what a power cut left of an earlier one
+        (folder / name).unlink(missing_ok=True)
+    write_durably(folder / _KEY_FILES[protection], sealed)
     write_durably(folder / _REQUEST, made.request)
     with_it(DeviceSigner(key))
     record = {
@@ -193,7 +200,7 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 def _opened(known: DeviceIdentity, folder: Path, ways: Sequence[KeySeal]) -> DeviceSigner:
     """The sealed key must open on this machine, and be the one of the record."""
     try:
-        sealed = (folder / _KEY).read_bytes()
+        sealed = (folder / _KEY_FILES[known.protection]).read_bytes()
         way = next(way for way in ways if way.protection is known.protection)
         signer = DeviceSigner.from_pem(way.open(sealed) or b"")
     except (OSError, SignatureError, StopIteration) as error:

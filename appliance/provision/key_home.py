@@ -23,8 +23,11 @@ from appliance.storage import make_folder, storage_error, write_durably
 
 MASTER_KEY_CREDENTIAL: Final = Path("/etc/credstore.encrypted/osteon.master-key")
 """Where `provisioning/install` puts it."""
-HAND_OVER: Final = Path("/run/osteon/keys")
-"""In memory: how a rotated key reaches units that run, whose credentials stay as they were."""
+HAND_OVER: Final = Path("/run/osteon-keys")
+"""In memory: how a rotated key reaches units that run, whose credentials stay as they were.
+
+Right below /run, which every unit may enter.
+"""
 _GROUP: Final = "osteon"
 _NAME: Final = "--name=master-key"
 
@@ -128,7 +131,8 @@ class KeyRotation:
         """A unit that has not looked for long may hold any of the former keys."""
         if self._hand_over is None:
             return
-        make_folder(self._hand_over, mode=0o750)
+        make_folder(self._hand_over)
+        self._hand_over.chmod(0o750)  # whatever the umask of who rotates
         _give_to_group(self._hand_over)
         for key in former:
             place = self._hand_over / hand_over_name(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -78,11 +78,17 @@ def mounted(volume: Volume) -> Iterator[Stick]:
     Raises:
         ConfigError: `volume-not-mounted`.
     """
-    with tempfile.TemporaryDirectory(prefix="osteon-stick-") as place:
+    place = tempfile.mkdtemp(prefix="osteon-stick-")
+    try:
         command = ["mount", "-t", volume.file_system, "-o", _OPTIONS, volume.device, place]
         if answer_of(command) is None:
             raise ConfigError("volume-not-mounted", volume.device)
         try:
             yield Stick(Path(place), is_mounted_here=True)
         finally:
-            answer_of(["umount", place])
+            if answer_of(["umount", place]) is None:
+                answer_of(["umount", "--lazy", place])
+    finally:
+        # Only the empty folder: what could not be unmounted is somebody's stick.
+        with suppress(OSError):
+            Path(place).rmdir()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.domain import MessageKind
+from appliance.domain import MessageKind, StudyKey
 from appliance.errors import StorageError
 from appliance.ledger.delivery import DeliveryLedger, DeliveryState
+from appliance.ledger.intake import IntakeLedger
 from appliance.ledger.work import WorkLedger
 from appliance.wipe.luks import read_header
 from appliance.wipe.media import WITH_ERASE_COMMANDS
@@ -37,7 +39,10 @@ def box_serial(label: str, device_id: str) -> str:
 
 
 def undelivered(state: Path) -> Undelivered:
-    """What nobody has been told yet: messages that reached no channel, studies without an end."""
+    """What nobody has been told yet: messages that reached no channel, studies without an end.
+
+    A study that was received and not taken up yet has none, either.
+    """
     try:
         work = WorkLedger(state / "analyse" / "work.db", read_only=True)
     except StorageError:
@@ -45,7 +50,7 @@ def undelivered(state: Path) -> Undelivered:
         never_ran = state.is_dir() and not (state / "analyse" / "work.db").exists()
         return Undelivered(0, 0) if never_ran and not _has_intake(state) else _UNKNOWN
     try:
-        studies = len(work.unfinished())
+        studies = len({each.study for each in work.unfinished()} | _not_taken_up(state, work))
         told = _told(state)
         messages = sum(number not in told for number in _to_tell(work))
     except StorageError:
@@ -60,6 +65,18 @@ _UNKNOWN: Final = Undelivered(None, None)
 
 def _has_intake(state: Path) -> bool:
     return (state / "receive" / "intake.db").exists()
+
+
+def _not_taken_up(state: Path, work: WorkLedger) -> frozenset[StudyKey]:
+    """Studies of which the analyser has not seen every image, such as those that just came."""
+    if not _has_intake(state):
+        return frozenset()
+    with closing(IntakeLedger(state / "receive" / "intake.db", read_only=True)) as intake:
+        lives = [life for life in intake.lives.all() if life.images]
+    known = ((life, work.latest(life.study)) for life in lives)
+    return frozenset(
+        life.study for life, latest in known if latest is None or latest.through < life.newest
+    )
 
 
 def _to_tell(work: WorkLedger) -> Iterator[int]:

@@ -145,7 +145,7 @@ def _certify(work: Work) -> Iterator[Evidence | Mark]:
 def _remove_identity(work: Work) -> Iterator[Evidence | Mark]:
     plan, tools = work.intent.plan, work.tools
     identity = Path(plan.identity)
-    yield from _destroy_files((KeyFile(str(identity / "device.key"), "device key"),))
+    yield _removed("overwrite", plan.identity, spoil_keys(identity, lambda _: False))
     yield _removed("delete", plan.identity, remove_folder(identity))
     yield from _destroy_files(plan.last_keys)
     if plan.clears_tpm:

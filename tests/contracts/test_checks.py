@@ -36,6 +36,7 @@ from tests.simulators.box import site_yaml, wait_until
 from tests.simulators.mail import MailServer, free_port, mail_server
 from tests.simulators.pacs import orthanc
 from tests.simulators.printer import Paper, ipp_printer
+from tests.simulators.scp import serving
 
 CLOCK = SystemClock()
 KEPT = Discipline(is_synchronised=True, largest_error_s=0.01)
@@ -189,13 +190,9 @@ def test_a_pacs_that_answers_and_wants_another_title(
 def test_a_pacs_that_takes_no_reports(around: Callable[..., Surroundings]) -> None:
     entity = AE(ae_title="ECHO")
     entity.add_supported_context(Verification)
-    server = entity.start_server(("127.0.0.1", 0), block=False)
-    try:
-        port = server.socket.getsockname()[1]
+    with serving(entity) as port:
         echo = {"name": "echo", "ae_title": "ECHO", "host": "127.0.0.1", "port": port}
         result = only("pacs", around(pacs=[echo]))
-    finally:
-        server.shutdown()
     assert result.code == "pacs-refuses-class"
     assert "Comprehensive 3D SR" in result.found
 

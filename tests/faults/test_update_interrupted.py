@@ -15,20 +15,17 @@ from appliance.inference.manifest import Trust
 from appliance.inference.package import open_pack
 from appliance.update.source import FolderSource
 from tests.simulators.power import disk, mounted
+from tests.simulators.stoppable import MUTATING, Worker, traced, worker
 from tests.simulators.update_box import UpdateBox
 from tests.simulators.update_repository import NAME
 from tests.simulators.update_worker import (
     FILLING,
-    MUTATING,
     TOLD,
     Moment,
     Parts,
-    Worker,
     moments,
     parts,
-    traced,
     wait_until_stopped,
-    worker,
 )
 
 SAMPLE = 12
@@ -41,7 +38,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Parts:
 
 @pytest.fixture(scope="module")
 def warm() -> Iterator[Worker]:
-    with worker() as started:
+    with worker("tests.simulators.update_worker") as started:
         yield started
 
 

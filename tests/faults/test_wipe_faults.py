@@ -17,12 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from appliance.cli.wipe_plan import Box, gather_plan
-from appliance.config.load import load_site
 from appliance.errors import StorageError, WipeError
 from appliance.wipe import luks
 from appliance.wipe.certificate import Status, open_certificate
-from appliance.wipe.journal import Authority, Intent, Journal, Phase
+from appliance.wipe.journal import Intent, Journal, Phase
 from appliance.wipe.phases import PHASES, go_through
 from appliance.wipe.plan import Volume
 from appliance.wipe.programs import SystemPrograms
@@ -31,6 +29,7 @@ from tests.simulators.power import disk, mounted
 from tests.simulators.wiping import (
     WipeBox,
     attached,
+    begun,
     canaries_in,
     decrypted,
     encrypted_disk,
@@ -48,17 +47,6 @@ CHANGES = (
 )
 """System calls that change something or start a program; between two of them nothing differs."""
 SAMPLES = 10
-
-
-def begun(box: WipeBox, *volumes: str) -> Intent:
-    """The point of no return is behind this box."""
-    site = Box(box.config, load_site(box.config), box.identity, box.journal)
-    plan = gather_plan(site, volumes, (), SystemPrograms())
-    intent = Intent("0123abcd", 1_780_000_000.0, Authority("console", "Li Wei"), plan)
-    journal = Journal(box.journal)
-    with journal.locked():
-        journal.begin(intent)
-    return intent
 
 
 def public_pem(intent: Intent) -> bytes:

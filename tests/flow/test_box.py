@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +17,11 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 
 from appliance.acceptance import AcceptanceFile, Breach
+from appliance.daemon.supervise import ROLES
 from appliance.domain import Outcome
 from appliance.inference.manifest import Trust
 from appliance.inference.package import open_pack
+from appliance.ledger.intake import IntakeLedger
 from tests.simulators import objects, spot_pack
 from tests.simulators.acceptances import acceptance
 from tests.simulators.box import wait_until
@@ -185,6 +190,36 @@ def test_what_could_not_be_analysed_is_told_to_a_person(
     assert any(objects.PATIENT_NAME.split("^")[0] in text_of(page, tmp_path) for page in pages)
 
 
+def test_an_image_altered_on_the_disk_is_told_set_aside_and_read_when_it_is_sent_again(
+    site: Hospital,
+) -> None:
+    image, spool = spot_pack.film((120, 90)), site.box.state / "receive" / "spool"
+    before = set(spool.rglob("*"))
+    analyser = site.box.role_pid("analyse")
+    os.kill(analyser, signal.SIGSTOP)
+    try:
+        case = site.send(image)
+        (blob,) = {each for each in spool.rglob("*") if each.is_file()} - before
+        flip_a_bit(blob)
+    finally:
+        os.kill(analyser, signal.SIGCONT)
+    ended = site.ended(case, seconds=120)
+    assert (ended.outcome, ended.reason) == (Outcome.NOT_ANALYSED, "seal-broken")
+    site.delivered(case)
+    (mail,) = site.mails_about(case)
+    assert "NOT ANALYSED" in mail
+    with closing(IntakeLedger(site.box.state / "receive" / "intake.db", read_only=True)) as intake:
+        wait_until(lambda: intake.quarantined(ended.study) != (), 60)
+    assert site.send(image) == case
+    assert site.ended(case, 2, seconds=120).outcome is Outcome.ALERT
+
+
+def flip_a_bit(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
 def test_a_chinese_name_is_legible_on_paper_and_stands_in_no_mail(
     site: Hospital, tmp_path: Path
 ) -> None:
@@ -249,6 +284,28 @@ def test_no_patient_data_lies_in_clear_anywhere_in_the_state_folder(site: Hospit
     assert case in journal
     assert "CANARY" not in journal.upper()
     assert image.StudyInstanceUID not in journal
+
+
+def test_the_box_listens_on_its_dicom_port_alone(site: Hospital) -> None:
+    assert site.box.process is not None
+    pids = [site.box.process.pid]
+    for pid in pids:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            pids += [int(child) for child in (task / "children").read_text().split()]
+    assert len(pids) > len(ROLES)
+    opened = {str(file.readlink()) for pid in pids for file in Path(f"/proc/{pid}/fd").iterdir()}
+    rows = [
+        line.split()
+        for table in ("tcp", "tcp6", "udp", "udp6")
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]
+    ]
+    listening = [
+        int(row[1].rpartition(":")[2], 16)
+        for row in rows
+        # Of UDP every socket without a peer takes what comes.
+        if row[2].endswith(":0000") and f"socket:[{row[9]}]" in opened
+    ]
+    assert listening == [site.box.port]
 
 
 def test_an_association_for_each_slice_makes_one_analysis(site: Hospital) -> None:

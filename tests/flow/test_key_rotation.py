@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import grp
+import os
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from appliance.errors import StorageError
 from appliance.keyring import KeyRing, wrapped_by
-from appliance.provision.key_home import KeyCredential, KeyFile, KeyHome, KeyRotation
+from appliance.provision import key_home
+from appliance.provision.key_home import HAND_OVER, KeyCredential, KeyFile, KeyHome, KeyRotation
 from appliance.sealing import MasterKey
 from tests.simulators.modality import send
 from tests.simulators.objects import ct_series, film
 from tests.simulators.receiving import RunningReceiver, running_receiver
+
+NOBODY = 65534
 
 
 @contextmanager
@@ -215,6 +220,42 @@ def test_units_follow_the_hand_over_however_long_they_had_not_looked(tmp_path: P
     for file in run.iterdir():
         assert home.read().wrapping not in file.read_bytes()
         assert file.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_a_user_of_the_group_follows_the_hand_over_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    group = grp.getgrnam("nogroup")
+    monkeypatch.setattr(key_home, "_GROUP", group.gr_name)
+    home = HeldByUnit(tmp_path / "credential")
+    place = HAND_OVER.with_name(f"osteon-keys-{os.getpid()}")
+    before = os.umask(0o077)
+    try:
+        started_with = home.read()
+        rotated = KeyRotation(home, place).begin()
+        assert primary_seen_by(group.gr_gid, started_with, place) == rotated.primary
+        assert primary_seen_by(group.gr_gid + 1, started_with, place) == started_with.primary
+    finally:
+        os.umask(before)
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def primary_seen_by(group: int, ring: KeyRing, place: Path) -> int:
+    """What a unit of that group, and of no user's privileges, takes for the present key."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        with suppress(BaseException):
+            os.setgroups([])
+            os.setgid(group)
+            os.setuid(NOBODY)
+            os.write(writer, str(ring.taken_over(place).primary).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writer)
+    with os.fdopen(reader) as said:
+        return int(said.read())
 
 
 def test_another_boxs_hand_over_changes_nothing(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from appliance.pipeline.deliver.pacs import Pacs, PacsPeer, Patience, receipt
 from appliance.pipeline.results.make import make_results
 from tests.simulators.pacs import MISSING, ORTHANC, free_port, orthanc
 from tests.simulators.readings import CASE, ct_request, film_fracture, film_request, rib
+from tests.simulators.scp import serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,17 +46,9 @@ def answering(
     scp = AE(ae_title="SCP")
     scp.require_called_aet = refuse_title
     scp.add_supported_context(sop_class)
-    server = scp.start_server(
-        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, answer)]
-    )
-    try:
-        yield Pacs(
-            PacsPeer("ELSE" if refuse_title else "SCP", "127.0.0.1", server.server_address[1]),
-            "OSTEON",
-            Patience(5.0, 5.0, 1.0),
-        )
-    finally:
-        server.shutdown()
+    with serving(scp, [(evt.EVT_C_STORE, answer)]) as port:
+        title = "ELSE" if refuse_title else "SCP"
+        yield Pacs(PacsPeer(title, "127.0.0.1", port), "OSTEON", Patience(5.0, 5.0, 1.0))
 
 
 def test_every_object_arrives_as_it_was_sent_and_sending_again_adds_nothing(

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pynetdicom import AE
+from pydicom.uid import ImplicitVRLittleEndian
 from pynetdicom.sop_class import Verification
 
 from tests.simulators.box import AE_TITLE, MODALITIES, OSTEON, ROOT, Surroundings, prepared
 from tests.simulators.mail import MailServer, mail_server
+from tests.simulators.modality import associate
 
 HAND_OVER = """
 import os, sys
@@ -73,9 +74,8 @@ def test_it_answers_on_the_socket_that_it_was_handed(tmp_path: Path, mail: MailS
         told = notify.recv(4096).decode()
         assert told == f"READY=1\nSTATUS=Receiving on port {port}"
         assert notify.recv(4096) == b"WATCHDOG=1"
-        modality = AE(ae_title=MODALITIES[0])
-        modality.add_requested_context(Verification)
-        association = modality.associate("127.0.0.1", port, ae_title=AE_TITLE)
+        asked = [(Verification, [ImplicitVRLittleEndian])]
+        association = associate(port, asked, calling=MODALITIES[0], called=AE_TITLE)
         assert association.is_established
         assert association.send_c_echo().Status == 0
         association.release()

@@ -12,7 +12,9 @@ from tests.simulators.box import OSTEON, ROOT, Surroundings, prepared
 from tests.simulators.mail import PASSWORD, USER, MailServer, Mood, mail_server
 
 
-def tell(folder: Path, server: MailServer, password: str) -> subprocess.CompletedProcess[str]:
+def tell(
+    folder: Path, server: MailServer, password: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """As the unit runs it: the password is a credential, whatever file the YAML names."""
     mail = {
         "host": "localhost",
@@ -28,7 +30,7 @@ def tell(folder: Path, server: MailServer, password: str) -> subprocess.Complete
     (folder / "mail-password").chmod(0o400)
     return subprocess.run(
         [*OSTEON, "tell-failure", "osteon-analyse.service", "--config", str(box.config)],
-        env={**os.environ, "CREDENTIALS_DIRECTORY": str(folder)},
+        env={**os.environ, "CREDENTIALS_DIRECTORY": str(folder), **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -47,6 +49,15 @@ def test_the_technician_gets_a_mail_that_names_the_unit_and_what_to_do(tmp_path:
     assert "osteon-analyse.service" in text
     assert "unit-failed" in text
     assert "journalctl" in text
+
+
+def test_a_unit_that_has_no_master_key_is_told_as_that(tmp_path: Path) -> None:
+    with mail_server(tmp_path, login=True) as server:
+        done = tell(tmp_path, server, PASSWORD, MONITOR_EXIT_STATUS="243")
+        assert (done.returncode, done.stderr) == (0, "")
+        text = server.next().get_content()
+    assert "unit-without-key" in text
+    assert "osteon.master-key" in text
 
 
 @pytest.mark.parametrize("mood", [Mood.DEFERS, Mood.REFUSES])

@@ -60,7 +60,7 @@ class Machine:
             state = self.run("systemctl", "is-system-running", is_checked=False).stdout.strip()
             return state in {"running", "degraded"}
 
-        wait_until(is_up, 120)
+        wait_until(is_up, 300)
 
     def first_process(self) -> int:
         """This host's number of the machine's first process; 0 when there is none."""
@@ -113,7 +113,7 @@ def debian(folder: Path, suite: str = "bookworm") -> Iterator[Machine]:
     """A fresh plain Debian, booted, whose root lies below `folder` until the end."""
     root = folder / "root"
     root.mkdir()
-    subprocess.run(["tar", "-xf", root_archive(suite), "-C", root], check=True, timeout=120)
+    subprocess.run(["tar", "-xf", root_archive(suite), "-C", root], check=True, timeout=600)
     machine = Machine(root)
     machine.boot()
     try:
@@ -121,4 +121,4 @@ def debian(folder: Path, suite: str = "bookworm") -> Iterator[Machine]:
     finally:
         if machine.process is not None and machine.process.poll() is None:
             machine.pull_the_plug()
-        subprocess.run(["rm", "-rf", "--one-file-system", root], check=False, timeout=120)
+        subprocess.run(["rm", "-rf", "--one-file-system", root], check=False, timeout=600)

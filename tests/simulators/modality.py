@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from pydicom.dataset import Dataset
-from pynetdicom import AE
 from pynetdicom.association import Association
 
+from appliance.pipeline.deliver.requestor import Requestor
 from tests.simulators.receiving import AE_TITLE, MODALITY
 
 LOOPBACK_HOST = "127.0.0.1"
@@ -57,7 +57,7 @@ def associate(
     called: str = AE_TITLE,
 ) -> Association:
     """An association by pynetdicom: (abstract syntax, its transfer syntaxes) for each context."""
-    ae = AE(ae_title=calling)
+    ae = Requestor(ae_title=calling)
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 30
     for abstract, syntaxes in contexts:
         ae.add_requested_context(abstract, list(syntaxes))

@@ -1,22 +1,15 @@
-"""Attempts in processes that can be killed, stopped or starved at each of their system calls.
+"""Attempts of an update in `stoppable` processes: a child has nothing but its folder.
 
-`python -m tests.simulators.update_worker` is warm: it forks one child for each line it reads, which
-stops itself first, so that strace can take hold of it. A child has nothing but its folder.
+As a module it is the warm process.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
 import time
-import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,14 +20,10 @@ from appliance.errors import OsteonError
 from appliance.signing import DeviceSigner
 from appliance.update.layout import MODELS_ROLE
 from appliance.update.source import FolderSource
+from tests.simulators.stoppable import Worker, serve, stand_still, traced
 from tests.simulators.update_box import UpdateBox
 from tests.simulators.update_repository import BEGIN, MadePack, RepositoryMaker
 
-ROOT = Path(__file__).parents[2]
-MUTATING = (
-    "write,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat,rmdir,"
-    "mkdir,mkdirat,symlink,symlinkat,fchmod,chmod"
-)
 FILLING = "write,fsync,mkdir,rename,symlink"
 """What a full disk may refuse."""
 TOLD = 3
@@ -88,68 +77,6 @@ def opened(folder: Path, key: Path) -> UpdateBox:
     return box
 
 
-class Worker:
-    """The warm process."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-
-    def begin(self, box: Path, repository: Path, key: Path) -> int:
-        """A child that stands still before its attempt; its process id."""
-        pid = int(self._said(f"{box}\t{repository}\t{key}"))
-        while _state(pid) != "T":
-            time.sleep(0.002)
-        return pid
-
-    def ended(self) -> int:
-        """The child's exit status; negative: the signal that ended it."""
-        return int(self._said("wait"))
-
-    def _said(self, line: str) -> str:
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-        return self._process.stdout.readline()
-
-
-@contextmanager
-def worker() -> Iterator[Worker]:
-    """Started once for many attempts."""
-    command = [sys.executable, "-P", "-m", "tests.simulators.update_worker"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env=environment,
-    ) as process:
-        yield Worker(process)
-        assert process.stdin
-        process.stdin.close()
-
-
-@contextmanager
-def traced(
-    pid: int, *expressions: str, log: Path = Path(os.devnull)
-) -> Iterator[subprocess.Popen[str]]:
-    """strace on a child that stands still; lets it go on once it holds it."""
-    words = [word for expression in expressions for word in ("-e", expression)]
-    with subprocess.Popen(
-        ["strace", "-q", "-f", *words, "-p", str(pid), "-o", str(log)],
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        while f"TracerPid:\t{process.pid}\n" not in _status(pid):
-            assert process.poll() is None, process.communicate()[1]
-            time.sleep(0.002)
-        os.kill(pid, signal.SIGCONT)
-        yield process
-        process.wait(20)  # it ends with the child
-
-
 @dataclass(frozen=True)
 class Moment:
     """Before one system call of an attempt: its name, and how often each was made till then."""
@@ -184,52 +111,22 @@ def moments(started: Worker, made: Parts, which: str, name: str) -> list[Moment]
     return found
 
 
-def _status(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return ""
-
-
-def _state(pid: int) -> str:
-    return _status(pid).partition("State:\t")[2][:1]
-
-
 def wait_until_stopped(log: Path) -> None:
     """Until strace says so in its log: for a moment, its child stands still at each call."""
     while "stopped by SIGSTOP" not in log.read_text():
         time.sleep(0.005)
 
 
-def main() -> None:
-    """Fork a child for each line: box, repository and key, or wait for the last one."""
-    child = 0
-    for line in sys.stdin:
-        if line == "wait\n":
-            _, status = os.waitpid(child, 0)
-            sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
-        else:
-            child = os.fork()
-            if not child:
-                _attempt(*map(Path, line.rstrip("\n").split("\t")))
-            sys.stdout.write(f"{child}\n")
-        sys.stdout.flush()
-
-
-def _attempt(folder: Path, repository: Path, key: Path) -> None:
-    status = 1
+def _attempt(words: list[str]) -> int:
+    folder, repository, key = map(Path, words)
+    box = opened(folder, key)
+    stand_still()
     try:
-        box = opened(folder, key)
-        os.kill(os.getpid(), signal.SIGSTOP)
         refused = box.apply(FolderSource(repository))
-        status = 4 if refused else 0
     except OsteonError:
-        status = TOLD
-    except BaseException:  # noqa: BLE001 - a fork must never go on in its parent's place
-        traceback.print_exc()
-    finally:
-        os._exit(status)
+        return TOLD
+    return 4 if refused else 0
 
 
 if __name__ == "__main__":
-    main()
+    serve(_attempt)

@@ -16,7 +16,9 @@ import yaml
 from click.testing import CliRunner
 
 from appliance.cli import osteon as osteon_group
+from appliance.cli.wipe_plan import Box, gather_plan
 from appliance.config.example import example_yaml
+from appliance.config.load import load_site
 from appliance.domain import StudyKey
 from appliance.errors import OsteonError, StorageError
 from appliance.ledger.delivery import DeliveryLedger
@@ -27,7 +29,9 @@ from appliance.provision.keyseal import PlainSeal
 from appliance.sealing import MasterKey
 from appliance.storage import BlobStore
 from appliance.wipe.facts import box_serial
-from tests.simulators.box import OSTEON, ROOT
+from appliance.wipe.journal import Authority, Intent, Journal
+from appliance.wipe.programs import SystemPrograms
+from tests.simulators.box import OSTEON, ROOT, device_key
 
 CANARY = b"CANARY^%06d"
 PASSPHRASE = b"a passphrase of the test"
@@ -129,15 +133,28 @@ def filled_box(folder: Path, studies: int = 3, images: int = 2, size: int = 20_0
     return WipeBox(folder, folder.parent / "osteon-wipe", identity.device_id)
 
 
+def begun(box: WipeBox, *volumes: str) -> Intent:
+    """The point of no return is behind this box."""
+    site = Box(box.config, load_site(box.config), box.identity, box.journal)
+    plan = gather_plan(site, volumes, (), SystemPrograms())
+    intent = Intent("0123abcd", 1_780_000_000.0, Authority("console", "Li Wei"), plan)
+    journal = Journal(box.journal)
+    with journal.locked():
+        journal.begin(intent)
+    return intent
+
+
 def write_site(folder: Path, **changes: Any) -> None:
     """The site YAML of a box below a folder."""
     content = yaml.safe_load(example_yaml())
     content |= {
         "state_folder": str(folder / "state"),
         "master_key_file": str(folder / "master.key"),
+        "device_key_file": str(folder / "device.key"),
         "printers": [],
         **changes,
     }
+    device_key(folder / "device.key")
     password = folder / "mail-password"
     password.write_text("secret\n")
     password.chmod(0o600)

@@ -44,6 +44,7 @@ UNITS = (
 )
 
 
+PYTHON = "/usr/lib/osteon/current/bin/python"
 INTENT = "/var/lib/osteon-wipe/intent.json"
 SERIAL = """
 from pathlib import Path
@@ -150,11 +151,16 @@ def broken_leg() -> Dataset:
 
 
 @contextlib.contextmanager
-def installed_box(folder: Path, suite: str) -> Iterator[InstalledBox]:
-    """A plain Debian, made a box as the manual says, and at work."""
+def installed_box(
+    folder: Path, suite: str, *, seals_device_key: bool = True
+) -> Iterator[InstalledBox]:
+    """A plain Debian, made a box as the manual says, and at work.
+
+    seals_device_key: else its identity is made as on a machine where nothing can seal the key.
+    """
     with mail_server(folder) as mail, debian(folder, suite) as machine:
         copy_checkout(machine.root / CHECKOUT[1:])
-        installed = machine.run(f"{CHECKOUT}/provisioning/install", seconds=500)
+        installed = machine.run(f"{CHECKOUT}/provisioning/install", seconds=900)
         packs = spot_pack.write(folder / "packs")
         machine.run("mkdir", "/srv/packs")
         for file in (each for each in packs.rglob("*") if each.is_file()):
@@ -169,6 +175,9 @@ def installed_box(folder: Path, suite: str) -> Iterator[InstalledBox]:
         running = InstalledBox(machine, folder, port, mail, installed.stdout, content)
         running.configure()
         machine.run("osteon", "config", "check")
+        if not seals_device_key:
+            # It finds no program that could.
+            machine.run("env", "PATH=/nowhere", "/usr/bin/osteon", "first-boot", "identity")
         machine.run("systemctl", "daemon-reload")
         machine.run("systemctl", "start", "osteon.target")
         running.until(running.is_at_work, 90)
@@ -181,11 +190,17 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InstalledBox]:
         yield running
 
 
+@pytest.mark.timeout(1500)
 def test_debian_13_becomes_a_box_too(tmp_path: Path) -> None:
-    with installed_box(tmp_path, "trixie") as running:
+    with installed_box(tmp_path, "trixie", seals_device_key=False) as running:
         case = running.is_alerted(broken_leg())
         assert running.studies() == {case: "alert"}
+        running.machine.run("systemctl", "restart", "osteon-access.service")  # it signs at its end
+        verdict = json.loads(running.machine.run("osteon", "audit", "verify", "--json").stdout)
+        assert verdict["whole"]
+        assert verdict["signed"]
         goes_on_with_another_key(running)
+        tells_a_person_that_its_key_is_missing(running)
         fetches_updates_in_its_sandbox(running)
         is_wiped_over_a_power_cut(running, case)
 
@@ -193,7 +208,7 @@ def test_debian_13_becomes_a_box_too(tmp_path: Path) -> None:
 def goes_on_with_another_key(box: InstalledBox) -> None:
     """The units have their credentials from their start; they come by the new key all the same."""
     before = [box.process(unit) for unit in UNITS]
-    assert "retired" in box.machine.run("osteon", "key", "rotate").stdout
+    assert "retired" in box.machine.run("osteon", "key", "rotate", seconds=320).stdout
     known = box.studies()
     case = box.is_alerted(broken_leg())
     assert box.studies() == {**known, case: "alert"}
@@ -202,6 +217,25 @@ def goes_on_with_another_key(box: InstalledBox) -> None:
     box.machine.run("systemctl", "restart", "osteon.target")
     box.until(box.is_at_work, 90)
     assert "P0001" in box.machine.run("osteon", "patient", case).stdout
+
+
+def tells_a_person_that_its_key_is_missing(box: InstalledBox) -> None:
+    """Nothing is received meanwhile; with the key back it goes on."""
+    machine, key = box.machine, "/etc/credstore.encrypted/osteon.master-key"
+    machine.run("mv", key, "/root/kept")
+    machine.run("systemctl", "restart", "osteon-receive.service", is_checked=False)
+
+    def is_told() -> bool:
+        mails = [str(each.get_content()) for each in box.mail.messages]
+        return any("unit-without-key" in mail and "osteon-receive" in mail for mail in mails)
+
+    box.until(is_told, 180)
+    asked = dcmtk("echoscu", box.port, options=("-ta", "5", "-to", "5"), calling="DR1")
+    assert asked.returncode != 0
+    machine.run("mv", "/root/kept", key)
+    machine.run("systemctl", "reset-failed")
+    machine.run("systemctl", "start", "osteon.target")
+    box.until(box.is_at_work, 120)
 
 
 def fetches_updates_in_its_sandbox(box: InstalledBox) -> None:
@@ -221,8 +255,7 @@ def is_wiped_over_a_power_cut(box: InstalledBox, case: str) -> None:
     """Cut off right behind the point of no return: the next boot ends it, by itself."""
     machine = box.machine
     machine.run("osteon", "ack", case, "--by", "Dr. Night")
-    python = "/usr/lib/osteon/current/bin/python"
-    serial = machine.run(python, "-c", SERIAL).stdout.strip()
+    serial = machine.run(PYTHON, "-c", SERIAL).stdout.strip()
     plan = json.loads(machine.run("osteon", "wipe", "--plan", "--json").stdout)
     wipe = f"osteon wipe --operator 'Li Wei' --serial '{serial}'"
     cut = f"{wipe} & until test -e {INTENT}; do sleep 0.02; done; kill -KILL $!"

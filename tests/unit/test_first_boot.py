@@ -108,7 +108,7 @@ def test_the_device_id_is_the_fingerprint_of_the_public_key(tmp_path: Path) -> N
     made, is_new = ensure_identity(tmp_path / "identity", PLAIN, NOW)
     assert is_new
     key = serialization.load_pem_private_key(
-        (tmp_path / "identity/device.key").read_bytes(), password=None
+        (tmp_path / "identity/device-key.pem").read_bytes(), password=None
     )
     public = key.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -122,14 +122,25 @@ def test_the_device_id_is_the_fingerprint_of_the_public_key(tmp_path: Path) -> N
 def test_nobody_else_may_read_the_key(tmp_path: Path) -> None:
     ensure_identity(tmp_path / "identity", PLAIN, NOW)
     assert (tmp_path / "identity").stat().st_mode & 0o777 == 0o700
-    assert (tmp_path / "identity/device.key").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "identity/device-key.pem").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_sealed_key_is_not_there_in_clear(tmp_path: Path) -> None:
     ways = (Seal(Protection.TPM2), *PLAIN)
     made, _ = ensure_identity(tmp_path, ways, NOW)
     assert made.protection is Protection.TPM2
+    names = {file.name for file in tmp_path.iterdir()}
+    assert names == {"device.key", "device.csr", "identity.json"}
     assert all(b"PRIVATE" not in file.read_bytes() for file in tmp_path.iterdir())
+
+
+def test_a_key_in_clear_that_a_power_cut_left_does_not_stay_beside_a_sealed_one(
+    tmp_path: Path,
+) -> None:
+    ensure_identity(tmp_path, PLAIN, NOW)
+    (tmp_path / "identity.json").unlink()
+    ensure_identity(tmp_path, (Seal(Protection.TPM2), *PLAIN), NOW)
+    assert not (tmp_path / "device-key.pem").exists()
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -144,7 +155,7 @@ def test_a_second_first_boot_changes_nothing(tmp_path: Path) -> None:
     assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize("kept", [(), ("device.key",), ("device.key", "device.csr")])
+@pytest.mark.parametrize("kept", [(), ("device-key.pem",), ("device-key.pem", "device.csr")])
 def test_what_a_power_cut_left_is_made_anew(tmp_path: Path, kept: tuple[str, ...]) -> None:
     first, _ = ensure_identity(tmp_path, PLAIN, NOW)
     for file in tmp_path.iterdir():
@@ -165,9 +176,9 @@ def test_first_boots_at_once_make_one_identity(tmp_path: Path) -> None:
 
 
 BREAKS = {
-    "key gone": ("device.key", None),
-    "no key": ("device.key", b"\0"),
-    "another key": ("device.key", "device.key"),
+    "key gone": ("device-key.pem", None),
+    "no key": ("device-key.pem", b"\0"),
+    "another key": ("device-key.pem", "device-key.pem"),
     "request gone": ("device.csr", None),
     "no request": ("device.csr", b"\0"),
     "another request": ("device.csr", "device.csr"),

@@ -29,6 +29,8 @@ from appliance.wipe.plan import KeyFile, Medium, Reach, Undelivered, WipePlan
 from appliance.wipe.verification import verify
 from tests.simulators.alerting import SUMMARY
 from tests.simulators.delivering import new_box
+from tests.simulators.keeping import kept_box
+from tests.simulators.objects import ct_series
 from tests.simulators.recorded import Recorded
 
 NOW = 1_780_000_000.0
@@ -208,6 +210,8 @@ def test_who_still_waits_is_read_from_the_ledgers(tmp_path: Path) -> None:
     (tmp_path / "receive" / "intake.db").touch()
     assert undelivered(tmp_path) == Undelivered(None, None)
     work = WorkLedger(tmp_path / "analyse" / "work.db")
+    assert undelivered(tmp_path) == Undelivered(None, None)
+    (tmp_path / "receive" / "intake.db").unlink()
     assert undelivered(tmp_path) == Undelivered(0, 0)
     work.open_revision(StudyKey("s"), CaseCode("ABC-DEFG"), 1, NOW)
     work.post_technical(SUMMARY, NOW)
@@ -217,6 +221,18 @@ def test_who_still_waits_is_read_from_the_ledgers(tmp_path: Path) -> None:
     for rest in ("work.db-wal", "work.db-shm"):
         (tmp_path / "analyse" / rest).unlink(missing_ok=True)
     assert undelivered(tmp_path) == Undelivered(None, None)
+
+
+def test_a_study_that_the_analyser_has_not_seen_whole_still_waits(tmp_path: Path) -> None:
+    with kept_box(tmp_path) as box:
+        assert undelivered(tmp_path) == Undelivered(0, 0)
+        first, second = ct_series(2)
+        study = box.receive(first)
+        assert undelivered(tmp_path) == Undelivered(0, 1)
+        box.report(study)
+        assert undelivered(tmp_path) == Undelivered(0, 0)
+        box.receive(second)
+        assert undelivered(tmp_path) == Undelivered(0, 1)
 
 
 def test_a_message_waits_until_somebody_has_it(tmp_path: Path) -> None:

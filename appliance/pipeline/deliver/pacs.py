@@ -9,17 +9,15 @@ from __future__ import annotations
 import io
 import socket
 import ssl
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pydicom import dcmread
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import AE
 from pynetdicom.presentation import build_context
-from pynetdicom.transport import AssociationSocket
 
 from appliance.errors import DeliveryError
+from appliance.pipeline.deliver.requestor import Requestor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,7 +26,8 @@ if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
     from pynetdicom.association import Association
     from pynetdicom.presentation import PresentationContext
-    from pynetdicom.transport import AddressInformation
+
+    from appliance.pipeline.deliver.requestor import Connection
 
 _VERIFICATION: Final = "1.2.840.10008.1.1"
 _SUCCESS: Final = 0x0000
@@ -107,7 +106,7 @@ class Pacs:
         return tuple(each for each in sop_classes if each not in accepted)
 
     def _associate(self, contexts: Iterable[PresentationContext]) -> Association:
-        entity = _Requestor(ae_title=self._own_ae_title)
+        entity = Requestor(ae_title=self._own_ae_title)
         entity.connection_timeout = self._patience.connect_s
         entity.acse_timeout = self._patience.negotiate_s
         entity.dimse_timeout = self._patience.answer_s
@@ -181,38 +180,7 @@ def receipt(status: int) -> str:
     raise DeliveryError("pacs-cannot-process", shown)
 
 
-class _Connection(AssociationSocket):
-    """Closes its socket when connecting fails, and keeps the reason: the library does neither."""
-
-    failure: OSError | None = None
-
-    def _shutdown_socket(self) -> None:
-        error = sys.exc_info()[1]
-        if isinstance(error, OSError):
-            self.failure = error
-        connection = self.socket
-        super()._shutdown_socket()
-        if connection is not None:
-            connection.close()
-
-
-class _Requestor(AE):
-    """An application entity that remembers the connection of its one association."""
-
-    connection: _Connection | None = None
-
-    def _create_socket(
-        self,
-        assoc: Association,
-        address: AddressInformation,
-        tls_args: tuple[ssl.SSLContext, str] | None,
-    ) -> AssociationSocket:
-        self.connection = _Connection(assoc, address=address)
-        self.connection.tls_args = tls_args
-        return self.connection
-
-
-def _not_established(association: Association, connection: _Connection | None) -> DeliveryError:
+def _not_established(association: Association, connection: Connection | None) -> DeliveryError:
     if connection is not None and connection.failure is not None:
         return _not_connected(connection.failure)
     if association.is_rejected:
