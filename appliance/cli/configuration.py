@@ -15,6 +15,7 @@ _VERBS: Final = {
     "check": "config_check:check",
     "diff": "config_diff:diff",
     "new-key": "new_key:new_key",
+    "pin": "config_pin:pin",
     "sockets": "config_sockets:sockets",
 }
 

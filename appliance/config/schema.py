@@ -14,6 +14,7 @@ from appliance.config.health import Health
 from appliance.config.option import Section, option
 from appliance.config.receiving import Dicom
 from appliance.config.retention import Retention
+from appliance.config.screen import Screen
 from appliance.config.updates import Update
 from appliance.config.values import (
     AbsolutePath,
@@ -330,6 +331,12 @@ class Site(Section):
         "How long finished studies are kept; one that is not finished and told is never deleted",
         default=Retention(),
         example={},
+    )
+    screen: Screen = option(
+        "The screen at the box, and the technician's menu behind it",
+        default=Screen(),
+        example={},
+        shown=False,
     )
     update: Update = option("Updates of the model packs", default=Update(), example={}, shown=False)
     analysis: Analysis = option(

@@ -25,6 +25,15 @@ _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?\Z", re.ASCII)
 _AE_TITLE: Final = re.compile(r"[ -\[\]-~]{1,16}\Z")
 _TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z", re.ASCII)
 _LONGEST_LINE: Final = 120
+_PIN_HASH: Final = re.compile(
+    r"\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,2}),p=(\d{1,2})"
+    r"\$[A-Za-z0-9+/]{22,64}\$[A-Za-z0-9+/]{43,86}\Z",
+    re.ASCII,
+)
+_PIN_KIB: Final = range(19_456, 262_144 + 1)
+"""Weaker is no hindrance; more would take the memory that a study needs."""
+_PIN_PASSES: Final = range(2, 10 + 1)
+_PIN_LANES: Final = range(1, 8 + 1)
 
 
 def _wrong(problem: str, fix: str) -> PydanticCustomError:
@@ -155,6 +164,17 @@ def _web_address(text: str) -> str:
     return text
 
 
+def _pin_hash(text: str) -> str:
+    fix = "write what `osteon config pin` prints, in quotes; the PIN itself never stands here"
+    found = _PIN_HASH.match(text)
+    if found is None:
+        raise _wrong("not the hash of a PIN", fix)
+    memory, passes, lanes = map(int, found.groups())
+    if memory not in _PIN_KIB or passes not in _PIN_PASSES or lanes not in _PIN_LANES:
+        raise _wrong("a hash of a strength that this box does not take", fix)
+    return text
+
+
 def _shape(kind: str, pattern: str = "") -> WithJsonSchema:
     """For editors and the reference: the kind's name, and what can be told from it at once."""
     return WithJsonSchema(
@@ -176,4 +196,5 @@ TimeOfDay = Annotated[
 TimeZone = Annotated[str, AfterValidator(_time_zone), _shape("time-zone")]
 PrinterUri = Annotated[str, AfterValidator(_printer_uri), _shape("IPP-address", "^ipps?://")]
 WebAddress = Annotated[str, AfterValidator(_web_address), _shape("web-address", "^https?://")]
+PinHash = Annotated[str, AfterValidator(_pin_hash), _shape("PIN-hash", r"^\$argon2id\$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
