@@ -27,6 +27,7 @@ class EventId(Enum):
     EXPORT = Code("110106", "Export")
     PROCEDURE_RECORD = Code("110111", "Procedure Record")
     SECURITY_ALERT = Code("110113", "Security Alert")
+    USER_AUTHENTICATION = Code("110114", "User Authentication")
 
 
 class EventType(Enum):
@@ -34,6 +35,8 @@ class EventType(Enum):
 
     START = Code("110120", "Application Start")
     STOP = Code("110121", "Application Stop")
+    LOGIN = Code("110122", "Login")
+    LOGOUT = Code("110123", "Logout")
     EMERGENCY_OVERRIDE = Code("110127", "Emergency Override Started")
     SECURITY_CONFIGURATION = Code("110129", "Security Configuration")
     SOFTWARE_CONFIGURATION = Code("110131", "Software Configuration")
@@ -68,6 +71,9 @@ class AuditKind(Enum):
     KEY_ROTATED = "key-rotated"
     STUDY_DELETED = "study-deleted"
     EXPORTED = "exported"
+    MENU_ENTERED = "menu-entered"
+    MENU_LEFT = "menu-left"
+    MENU_ACTION = "menu-action"
     WIPE = "wipe"
 
 
@@ -107,6 +113,13 @@ MEANING: Final[dict[AuditKind, tuple[EventId, EventType | None, Action]]] = {
     ),
     AuditKind.STUDY_DELETED: (EventId.STUDY_DELETED, None, Action.DELETE),
     AuditKind.EXPORTED: (EventId.EXPORT, None, Action.READ),
+    AuditKind.MENU_ENTERED: (EventId.USER_AUTHENTICATION, EventType.LOGIN, Action.EXECUTE),
+    AuditKind.MENU_LEFT: (EventId.USER_AUTHENTICATION, EventType.LOGOUT, Action.EXECUTE),
+    AuditKind.MENU_ACTION: (
+        EventId.SECURITY_ALERT,
+        EventType.RESTRICTED_FUNCTION,
+        Action.EXECUTE,
+    ),
     AuditKind.WIPE: (EventId.SECURITY_ALERT, EventType.RESTRICTED_FUNCTION, Action.EXECUTE),
 }
 
@@ -121,6 +134,9 @@ REPORTED: Final = frozenset(
         AuditKind.KEY_ROTATED,
         AuditKind.STUDY_DELETED,
         AuditKind.EXPORTED,
+        AuditKind.MENU_ENTERED,
+        AuditKind.MENU_LEFT,
+        AuditKind.MENU_ACTION,
         AuditKind.WIPE,
     }
 )

@@ -11,9 +11,9 @@ from appliance.cli.audited import audited
 from appliance.cli.options import config_option, site_in_use
 from appliance.cli.presentation import screen
 from appliance.clock import SystemClock
-from appliance.daemon.state import state_folder
+from appliance.daemon.state import StateFolder, state_folder
 from appliance.domain import CaseCode
-from appliance.ledger.delivery import DeliveryLedger
+from appliance.ledger.delivery import Acknowledgement, DeliveryLedger
 
 
 @click.command("ack")
@@ -22,7 +22,12 @@ from appliance.ledger.delivery import DeliveryLedger
 @config_option
 def acknowledge(case: str, by: str, config: Path) -> None:
     """Acknowledge the alert of a case, such as K7Q-3MF2; nobody is asked again for it."""
-    state = state_folder(site_in_use(config))
+    said = acknowledged(state_folder(site_in_use(config)), case, by)
+    screen().print(f"{said.case}: acknowledged by {said.by}.")
+
+
+def acknowledged(state: StateFolder, case: str, by: str) -> Acknowledgement:
+    """Acknowledge, on the record. Raises UsageError and StorageError."""
     ledger = DeliveryLedger(state.delivery)
     try:
         said = ledger.acknowledge(CaseCode(case.strip().upper()), by, SystemClock().now())
@@ -30,4 +35,4 @@ def acknowledge(case: str, by: str, config: Path) -> None:
         ledger.close()
     seen = AuditEvent(AuditKind.ACKNOWLEDGED, "", said.case, f"by {typed(said.by)}")
     audited(state.access, seen)
-    screen().print(f"{said.case}: acknowledged by {said.by}.")
+    return said

@@ -32,12 +32,12 @@ from appliance.provision.volume import LABELS, mounted, wait_for_volume
 from appliance.signing import DeviceSigner
 from appliance.update.floor_tie import Standing
 
-_SIGNERS: Final = (
+SIGNERS: Final = (
     Path("/etc/osteon/site-signers"),
     Path("/usr/share/osteon/site-signers"),
 )
 """The hospital's, then the maker's."""
-_TYPED_DIGITS: Final = 8
+TYPED_DIGITS: Final = 8
 _ALL_DIGITS: Final = 64
 _STANDINGS: Final = {
     Standing.UNTIED: "the record of what was seen is left as it is",
@@ -170,7 +170,7 @@ class _Floor:
     "--signers",
     type=click.Path(path_type=Path),
     multiple=True,
-    default=_SIGNERS,
+    default=SIGNERS,
     show_default=True,
     metavar="FILE",
     help="Who may sign: OpenSSH's allowed signers.",
@@ -236,8 +236,8 @@ def _confirming(given: str | None, *, is_unattended: bool) -> Confirm:
         if is_unattended or not sys.stdin.isatty():
             raise ConfigError("site-unsigned", grouped(digits))
         screen().print("Compare it with `sha256sum site.yaml` on the computer it was written on.")
-        answer = click.prompt(f"If they agree, type the first {_TYPED_DIGITS} digits")
-        check_fingerprint(answer, digits, _TYPED_DIGITS)
+        answer = click.prompt(f"If they agree, type the first {TYPED_DIGITS} digits")
+        check_fingerprint(answer, digits, TYPED_DIGITS)
 
     return confirm
 

@@ -12,7 +12,7 @@ from appliance.cli.first_boot import identity_option
 from appliance.cli.options import config_option, site_of
 from appliance.cli.presentation import screen
 from appliance.clock import SystemClock, set_local_zone
-from appliance.config.schema import Printer
+from appliance.config.schema import Printer, Site
 from appliance.daemon.deliver_role import printer_settings
 from appliance.domain import CaseCode
 from appliance.errors import UsageError
@@ -33,20 +33,30 @@ def hand_over(output: Path | None, printer: str | None, identity: Path, config: 
     if output is None and printer is None:
         raise UsageError("sheet-without-place")
     site = site_of(config)
-    paper = None if printer is None else _printer(site.printers, printer)
-    set_local_zone(site.site.time_zone)
-    pdf = render_handover(gather(config, identity, SystemClock().now()))
+    paper = None if printer is None else printer_named(site.printers, printer)
+    pdf = sheet(site, config, identity)
     out = screen()
     if output is not None:
         write_durably(output, pdf, mode=0o644)
         out.print(f"{output}: one A4 page.", soft_wrap=True)
     if paper is not None:
-        # The code is the job's name; a sheet belongs to no study.
-        receipt = paper.send(Envelope("", 0, ""), Page(CaseCode("hand-over"), pdf))
-        out.print(f"printed: {receipt.text}", soft_wrap=True)
+        out.print(f"printed: {print_sheet(paper, pdf)}", soft_wrap=True)
 
 
-def _printer(printers: tuple[Printer, ...], name: str) -> PrinterChannel:
+def sheet(site: Site, config: Path, identity: Path) -> bytes:
+    """The sheet as PDF, in the site's own time. Raises ConfigError and StorageError."""
+    set_local_zone(site.site.time_zone)
+    return render_handover(gather(config, identity, SystemClock().now()))
+
+
+def print_sheet(paper: PrinterChannel, pdf: bytes) -> str:
+    """What the printer said. Raises DeliveryError."""
+    # The code is the job's name; a sheet belongs to no study.
+    return paper.send(Envelope("", 0, ""), Page(CaseCode("hand-over"), pdf)).text
+
+
+def printer_named(printers: tuple[Printer, ...], name: str) -> PrinterChannel:
+    """A printer of the site YAML. Raises UsageError: `printer-not-in-yaml`."""
     for each in printers:
         if each.name == name:
             return PrinterChannel(printer_settings(each))

@@ -36,8 +36,17 @@ def rollback(pack: str | None, reason: str, config: Path, *, is_json: bool) -> N
     that is taken back is never used again on this box, even if it is offered again.
     """
     state = StateFolder(Path(site_in_use(config).state_folder))
+    result = rolled_back(state, pack, reason, getpass.getuser())
+    if is_json:
+        as_json({"verdict": result.verdict, "text": result.text})
+    else:
+        screen().print(result.text, soft_wrap=True)
+
+
+def rolled_back(state: StateFolder, pack: str | None, reason: str, by: str) -> Result:
+    """Have it done, on the record. Raises UsageError, UpdateError and StorageError."""
     folder = RollbackFolder(state.analyse)
-    request = folder.ask(pack, reason, getpass.getuser())
+    request = folder.ask(pack, reason, by)
     result = _answer(folder, request, SystemClock())
     match result.verdict:
         case Verdict.NOTHING_KEPT:
@@ -49,10 +58,7 @@ def rollback(pack: str | None, reason: str, config: Path, *, is_json: bool) -> N
         case Verdict.DONE:
             by_hand = AuditEvent(AuditKind.MODEL_CHANGED, "", typed(pack or ""), "rollback by hand")
             audited(state.access, by_hand)
-    if is_json:
-        as_json({"verdict": result.verdict, "text": result.text})
-    else:
-        screen().print(result.text, soft_wrap=True)
+    return result
 
 
 def _answer(folder: RollbackFolder, request: str, clock: Clock) -> Result:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+from rich.console import Console
 
 from appliance.cli.options import config_option, json_option
 from appliance.cli.presentation import (
@@ -23,22 +24,35 @@ from appliance.errors import UsageError
 from appliance.ledger.delivery import DeliveryState
 from appliance.ledger.work import Revision
 
-_NEWEST: Final = 200
+_NEWEST_SHOWN: Final = 200
 
 
 @click.command()
 @config_option
-@click.option("--newest", default=_NEWEST, show_default=True, help="How many revisions.")
+@click.option("--newest", default=_NEWEST_SHOWN, show_default=True, help="How many revisions.")
 @json_option
 def studies(config: Path, newest: int, *, is_json: bool) -> None:
     """List the newest studies: state, outcome, and whether a person has acknowledged."""
+    revisions, rows = _newest(config, newest)
+    if is_json:
+        as_json(rows)
+    else:
+        _show(screen(), revisions, rows)
+
+
+def show_studies(config: Path, newest: int, out: Console) -> None:
+    """The same table somewhere else. Raises ConfigError and StorageError."""
+    _show(out, *_newest(config, newest))
+
+
+def _newest(config: Path, newest: int) -> tuple[tuple[Revision, ...], list[dict[str, object]]]:
     with ExitStack() as stack:
         ledgers = open_ledgers(stack, config)
         revisions = ledgers.work.revisions(newest) if ledgers.work else ()
-        rows = [_row(ledgers, revision) for revision in revisions]
-    if is_json:
-        as_json(rows)
-        return
+        return revisions, [_row(ledgers, revision) for revision in revisions]
+
+
+def _show(out: Console, revisions: tuple[Revision, ...], rows: list[dict[str, object]]) -> None:
     shown = table("case", "rev.", "arrived", "outcome or state", "reason", "told", "acknowledged")
     for revision, row in zip(revisions, rows, strict=True):
         shown.add_row(
@@ -50,7 +64,7 @@ def studies(config: Path, newest: int, *, is_json: bool) -> None:
             str(row["told"]),
             str(row["acknowledged_by"] or ""),
         )
-    screen().print(shown if rows else "No study has arrived yet.")
+    out.print(shown if rows else "No study has arrived yet.")
 
 
 @click.command()

@@ -40,8 +40,23 @@ Not in it: images, reports, names, patient IDs, UIDs, keys, who did what.
 def support_bundle(output: Path | None, config: Path) -> None:
     """Write what the maker needs to help. It holds nothing of any patient; look before you send."""
     now = SystemClock().now()
-    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
-    target = output or Path(f"osteon-support-{stamp}.tar.gz")
+    target = output or Path(bundle_name(now))
+    count = write_bundle(target, config, now)
+    screen().print(f"{target}: {count} files, {target.stat().st_size >> 10} KiB.", soft_wrap=True)
+
+
+def bundle_name(now: float) -> str:
+    """What the file is called. now: wall seconds."""
+    return f"osteon-support-{datetime.fromtimestamp(now, UTC).strftime('%Y%m%dT%H%M%SZ')}.tar.gz"
+
+
+def write_bundle(target: Path, config: Path, now: float) -> int:
+    """Write it, on the record: how many files it holds.
+
+    Raises:
+        UsageError: `bundle-exists`.
+        StorageError: `bundle-unwritten`.
+    """
     site = site_in_use(config)
     state = state_folder(site)
     audited(state.access, AuditEvent(AuditKind.EXPORTED, "", "support bundle"))
@@ -52,12 +67,11 @@ def support_bundle(output: Path | None, config: Path) -> None:
         yield from members(site, config.read_bytes() if config.is_file() else b"", state, now)
 
     try:
-        count = write_to(target, content(), now)
+        return write_to(target, content(), now)
     except FileExistsError:
         raise UsageError("bundle-exists", str(target)) from None
     except OSError as error:
         raise StorageError("bundle-unwritten", f"{target}: {error.strerror}") from error
-    screen().print(f"{target}: {count} files, {target.stat().st_size >> 10} KiB.", soft_wrap=True)
 
 
 def _version(now: float) -> bytes:

@@ -10,7 +10,6 @@ from appliance.alerts.channel import Envelope, Page
 from appliance.alerts.printer import PrinterChannel, PrinterSettings
 from appliance.domain import CaseCode
 from appliance.errors import ConfigError
-from appliance.provision.programs import answer_of
 from appliance.provision.volume import LABELS, find_volume, mounted
 from appliance.wipe.handing_out import Document, FolderTaker, Taker
 from appliance.wipe.plan import Destination, WipePlan
@@ -38,7 +37,7 @@ class StickTaker:
         if volume is None:
             raise ConfigError("volume-missing", " or ".join(LABELS))
         with mounted(volume) as stick:
-            answer_of(["mount", "-o", "remount,rw", str(stick.folder)])
+            stick.make_writable()
             return FolderTaker(stick.folder).take(documents)
 
 

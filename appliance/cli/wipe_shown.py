@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Final
 
+from rich.console import Console
 from rich.table import Table
 
 from appliance.cli.presentation import as_json, screen, table
@@ -22,9 +23,8 @@ def plan_as_json(plan: WipePlan) -> None:
     as_json({**dataclasses.asdict(plan), "serial": _hidden(plan.serial), "reach": plan.reach})
 
 
-def show_plan(plan: WipePlan) -> None:
+def show_plan(plan: WipePlan, out: Console) -> None:
     """Everything that will be gone, and everything that will not."""
-    out = screen()
     out.print("[bold]This destroys all patient data of this box. Nothing brings them back.[/bold]")
     out.print(f"{plan.site}; device …{plan.device_id[-16:]}; serial number {_hidden(plan.serial)}")
     out.print(_steps(plan))

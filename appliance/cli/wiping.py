@@ -23,6 +23,7 @@ from appliance.cli.wipe_places import takers_of
 from appliance.cli.wipe_plan import Box, gather_plan, printer_destination
 from appliance.cli.wipe_shown import plan_as_json, show_end, show_plan
 from appliance.clock import SystemClock, set_local_zone
+from appliance.config.schema import Site
 from appliance.daemon.state import StateFolder
 from appliance.errors import OsteonError, UsageError, WipeError
 from appliance.provision.identity import open_signer
@@ -146,7 +147,7 @@ def wipe(  # noqa: PLR0913 - the options of one command
     if is_json and is_plan:
         plan_as_json(plan)
         return
-    show_plan(plan)
+    show_plan(plan, screen())
     if is_plan:
         return
     if order is not None:
@@ -156,10 +157,14 @@ def wipe(  # noqa: PLR0913 - the options of one command
             "console", operator, title, organisation, media_destination, override_undelivered
         )
         authority = _by_console(said, serial, plan)
-    # The trail goes too; where the hospital has one of its own, this line is in it.
+    on_record(site, authority, plan)
+    _begin(journal, authority, plan)
+
+
+def on_record(site: Site, authority: Authority, plan: WipePlan) -> None:
+    """The trail goes too; where the hospital has one of its own, this line is in it."""
     begun = AuditEvent(AuditKind.WIPE, "", plan.device_id[:16], f"begun by {authority.kind}")
     audited(StateFolder(Path(site.state_folder)).access, begun)
-    _begin(journal, authority, plan)
 
 
 def _by_console(said: Authority, serial: str | None, plan: WipePlan) -> Authority:
@@ -190,14 +195,21 @@ def _by_order(file: Path, signers: Path, plan: WipePlan) -> Authority:
 
 def _begin(journal: Journal, authority: Authority, plan: WipePlan) -> None:
     with journal.locked():
-        if journal.intent() is not None:
-            raise WipeError("wipe-begun")
-        if authority.nonce:
-            journal.use_once(authority.nonce)
-        now = SystemClock().now()
-        intent = Intent(secrets.token_hex(_ID_BYTES), now, authority, plan)
-        journal.begin(intent)
-        _go(journal, intent)
+        _go(journal, decided(journal, authority, plan))
+
+
+def decided(journal: Journal, authority: Authority, plan: WipePlan) -> Intent:
+    """The point of no return: whoever resumes it, and be it the next boot, will wipe.
+
+    journal: locked. Raises WipeError and StorageError; then nothing has happened.
+    """
+    if journal.intent() is not None:
+        raise WipeError("wipe-begun")
+    if authority.nonce:
+        journal.use_once(authority.nonce)
+    intent = Intent(secrets.token_hex(_ID_BYTES), SystemClock().now(), authority, plan)
+    journal.begin(intent)
+    return intent
 
 
 def _resume(journal: Journal) -> None:

@@ -49,6 +49,7 @@ class AuditWatch:
         self._sent = read_witness(own, _SENT)
         self._witness = read_witness(own)
         self._broken: tuple[tuple[str, float], ...] = ()
+        self._guessed: tuple[float, ...] = ()
         self.is_broken = False
         """Whether a line was altered or dropped, as far as one can tell without signatures."""
         self.is_unsent = False
@@ -57,6 +58,10 @@ class AuditWatch:
     def broken_glass(self, now: float) -> tuple[tuple[str, float], ...]:
         """(case, wall second) of each use of break-glass within a day. From any thread."""
         return tuple((case, at) for case, at in self._broken if 0 <= now - at < _DAY_S)
+
+    def menu_guesses(self, now: float) -> int:
+        """Wrong PINs at the screen within a day, beyond those of a slip. From any thread."""
+        return sum(0 <= now - at < _DAY_S for at in self._guessed)
 
     @contextmanager
     def beside(self, stop: threading.Event) -> Iterator[None]:
@@ -92,6 +97,7 @@ class AuditWatch:
             self.is_broken = True
         alarms = [each for each in new if each.kind == AuditKind.BREAK_GLASS.value]
         self._broken += tuple((each.subject, _seconds(each)) for each in alarms)
+        self._guessed += tuple(_seconds(each) for each in new if _is_guess(each))
         if self._syslog is not None:
             self._waiting += [each for each in new if each.number > self._sent.count]
         if self._reader.head.count > self._witness.count:
@@ -132,6 +138,12 @@ class AuditWatch:
     def _note_sent(self, head: Head) -> None:
         note_witness(self._own, head, _SENT)
         self._sent = head
+
+
+def _is_guess(entry: Entry) -> bool:
+    """As the session of the screen's menu has it recorded."""
+    is_refusal = entry.kind == AuditKind.MENU_ENTERED.value and not entry.is_success
+    return is_refusal and entry.detail == "pin-locked"
 
 
 def _seconds(entry: Entry) -> float:

@@ -115,6 +115,7 @@ class FactFinder:
             starts=tuple((each.name, last_starts(each)) for each in self._folders),
             last_image_at=self.figures.last_instance()[1],
             broken_glass=tuple(sorted({case for case, _ in self._audit.broken_glass(now)})),
+            menu_guesses=self._audit.menu_guesses(now),
             is_audit_broken=self._audit.is_broken,
             is_audit_unsent=self._audit.is_unsent,
             audit_silent_s=self._audit_silent_s(),

@@ -56,6 +56,11 @@ class StateFolder:
         return self.root / "access"
 
     @property
+    def menu(self) -> Path:
+        """What the menu at the screen counts; root's own."""
+        return self.root / "menu"
+
+    @property
     def intake(self) -> Path:
         """The receiver's ledger."""
         return self.receive / "intake.db"

@@ -22,6 +22,7 @@ from appliance.error_catalogue.labelled import LABELLED
 from appliance.error_catalogue.packs import PACKS
 from appliance.error_catalogue.provisioning import PROVISIONING
 from appliance.error_catalogue.receiving import RECEIVING
+from appliance.error_catalogue.screen import SCREEN
 from appliance.error_catalogue.signing import SIGNING
 from appliance.error_catalogue.storage import STORAGE
 from appliance.error_catalogue.updates import UPDATES
@@ -44,6 +45,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     **CHECKING,
     **AUDITING,
     **PROVISIONING,
+    **SCREEN,
     **SIGNING,
     **UPDATES,
     **USAGE,

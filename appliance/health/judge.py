@@ -89,6 +89,7 @@ class Facts:
     system does not say. jumped_s: how far the clock was moved in the last hour. silent_s: for how
     long the receiver has not answered; None: it answers. starts: of each role, the latest ones.
     broken_glass: the cases that somebody without the right to looked at within a day.
+    menu_guesses: wrong PINs at the screen within a day, beyond those of a slip.
     is_audit_broken: whether the audit trail was altered. is_audit_unsent: whether the hospital's
     audit repository was not reached at the last try. audit_silent_s: for how long nobody has kept
     the trail; None: somebody does.
@@ -106,6 +107,7 @@ class Facts:
     starts: tuple[tuple[str, tuple[float, ...]], ...] = ()
     last_image_at: float | None = None
     broken_glass: tuple[str, ...] = ()
+    menu_guesses: int = 0
     is_audit_broken: bool = False
     is_audit_unsent: bool = False
     audit_silent_s: float | None = None
@@ -154,6 +156,8 @@ def _restarts(facts: Facts) -> Iterator[Standing]:
 def _audit(facts: Facts) -> Iterator[Standing]:
     for case in facts.broken_glass:
         yield _stands(Notice("break-glass-used"), case, "see `osteon audit list`")
+    if facts.menu_guesses:
+        yield _stands(Notice("menu-guessed"), "screen", f"{facts.menu_guesses} within a day")
     if facts.is_audit_broken:
         yield _stands(Notice("audit-broken"), "audit", "see `osteon audit verify`")
     if facts.audit_silent_s is not None and facts.audit_silent_s >= _SILENT_S:

@@ -101,7 +101,7 @@ def gather(config: Path, identity: Path, now: float) -> HandOver:
         made_at=now,
         device=read_identity(identity),
         ae_title=site.dicom.ae_title,
-        addresses=_addresses(site.dicom.address),
+        addresses=listening_addresses(site.dicom.address),
         port=site.dicom.port,
         tls=_tls(site),
         modalities=tuple(
@@ -133,7 +133,7 @@ def _master_key(site: Site) -> KeyProtection:
         return KeyProtection.MISSING
 
 
-def _addresses(listening: str) -> tuple[str, ...]:
+def listening_addresses(listening: str) -> tuple[str, ...]:
     """Where modalities reach the box: the one address of the YAML, or all that the machine has."""
     if not ip_address(listening).is_unspecified:
         return (listening,)

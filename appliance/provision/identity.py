@@ -27,7 +27,7 @@ from appliance.provision.keyseal import KeySeal, Protection, seal_strongest
 from appliance.signing import DeviceSigner, device_id
 from appliance.storage import make_folder, storage_error, write_durably
 
-_RECORD: Final = "identity.json"
+RECORD: Final = "identity.json"
 _REQUEST: Final = "device.csr"
 _KEY_FILES: Final[Mapping[Protection, str]] = {
     Protection.TPM2: "device.key",
@@ -99,7 +99,7 @@ def read_identity(folder: Path) -> DeviceIdentity | None:
         StorageError: `identity-broken`, what lies there does not fit together.
     """
     try:
-        record = json.loads((folder / _RECORD).read_bytes())
+        record = json.loads((folder / RECORD).read_bytes())
         known = DeviceIdentity(
             device_id=record["device_id"],
             protection=Protection(record["protection"]),
@@ -108,7 +108,7 @@ def read_identity(folder: Path) -> DeviceIdentity | None:
         )
         request = x509.load_pem_x509_csr(known.request)
     except FileNotFoundError:
-        if (folder / _RECORD).exists():
+        if (folder / RECORD).exists():
             raise StorageError("identity-broken", "a file is missing") from None
         return None
     except (ValueError, KeyError, TypeError) as error:
@@ -118,6 +118,23 @@ def read_identity(folder: Path) -> DeviceIdentity | None:
     if record.get("format") != _FORMAT or device_id(request.public_key()) != known.device_id:
         raise StorageError("identity-broken", "the request is of another key")
     return known
+
+
+def read_device_id(record: Path) -> str:
+    """The device id in a copy of the record, for who may not read the folder; empty: none yet.
+
+    Raises:
+        StorageError: `identity-broken`; `storage-failed`.
+    """
+    try:
+        content = record.read_bytes()
+        return str(json.loads(content)["device_id"]) if content.strip() else ""
+    except FileNotFoundError:
+        return ""
+    except (ValueError, KeyError, TypeError) as error:
+        raise StorageError("identity-broken", type(error).__name__) from error
+    except OSError as error:
+        raise storage_error(error) from error
 
 
 def open_signer(folder: Path, ways: Sequence[KeySeal]) -> DeviceSigner:
@@ -155,7 +172,7 @@ def _make(
         "protection": made.protection,
         "made_at": made.made_at,
     }
-    write_durably(folder / _RECORD, json.dumps(record, indent=2).encode() + b"\n")
+    write_durably(folder / RECORD, json.dumps(record, indent=2).encode() + b"\n")
     return made
 
 

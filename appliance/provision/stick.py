@@ -65,10 +65,14 @@ class Stick:
             signature = _read(folder, signatures[0], _SIGNATURE_BYTES) if signatures else None
         return Offer(found[0], content, signature)
 
-    def write_faults(self, error: ConfigError) -> bool:
-        """Leave what is wrong on the stick, for who wrote the file; whether that was possible."""
+    def make_writable(self) -> None:
+        """Where it was mounted here; whoever writes then hears whether that worked."""
         if self.is_mounted_here:
             answer_of(["mount", "-o", "remount,rw", str(self.folder)])
+
+    def write_faults(self, error: ConfigError) -> bool:
+        """Leave what is wrong on the stick, for who wrote the file; whether that was possible."""
+        self.make_writable()
         try:
             with _opened(self.folder) as folder:
                 with suppress(FileNotFoundError):

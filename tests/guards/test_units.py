@@ -21,6 +21,7 @@ THRESHOLDS = {
     "osteon-receive.service": 1.0,
     "osteon-analyse.service": 0.6,
     "osteon-deliver.service": 1.5,
+    "osteon-screen.service": 1.2,
     "osteon-trouble@.service": 1.5,
     "osteon-update.service": 1.5,
 }
@@ -116,6 +117,7 @@ def test_systemd_finds_no_fault_in_any_unit(installed: Path) -> None:
     names = [unit.name for unit in UNITS.glob("osteon*.*") if "@" not in unit.name]
     instances = [f"osteon-trouble@{name}.service" for name in THRESHOLDS if "@" not in name]
     instances += [f"osteon-again@{name}.timer" for name in THRESHOLDS if "@" not in name]
+    instances.append("osteon-technician@1.service")
     names += [*instances, *socket_units(SITE.dicom)]
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", f"--root={installed}", *sorted(names)],
@@ -162,6 +164,22 @@ def test_the_port_of_the_yaml_is_the_port_of_the_socket(tmp_path: Path) -> None:
     wanted = folder / "osteon.target.wants" / "osteon-receive.socket"
     assert wanted.resolve() == folder / "osteon-receive.socket"
     assert not (folder / "osteon-receive-tls.socket").exists()
+
+
+def test_the_example_opens_no_port(tmp_path: Path) -> None:
+    """Nobody has said yet who may send: a box that is not set up listens to nothing."""
+    (tmp_path / "site.yaml.example").write_text(example_yaml(), encoding="utf-8")
+    done, folder = generated(tmp_path, example_yaml())
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not list(folder.iterdir())
+    assert not (tmp_path / "kmsg").exists()
+
+
+@pytest.mark.parametrize("role", ["access", "receive", "analyse", "deliver", "update"])
+def test_without_a_site_yaml_no_part_starts(role: str) -> None:
+    text = (UNITS / f"osteon-{role}.service").read_text(encoding="utf-8")
+    assert "ConditionPathExists=|/etc/osteon/site.yaml\n" in text
+    assert "ConditionPathExists=|/var/lib/osteon/receive/site.applied.yaml\n" in text
 
 
 def test_an_encrypted_listener_has_a_socket_of_its_own() -> None:

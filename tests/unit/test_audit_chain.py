@@ -203,6 +203,22 @@ def test_an_event_is_a_short_printable_text() -> None:
     AuditEvent(AuditKind.ACKNOWLEDGED, "li", detail=f"by {typed(chr(7) + 'Li' * 200)}")
 
 
+def test_the_watch_counts_guesses_at_the_screen_for_a_day(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path)
+    for folder in (state.access, state.deliver):
+        folder.mkdir()
+    clock = ManualClock()
+    trail = trail_in(state.access, clock)
+    for code in ("pin-wrong", "pin-locked", "pin-too-early", "pin-locked"):
+        trail.record(AuditEvent(AuditKind.MENU_ENTERED, "li", "screen", code, is_success=False))
+    trail.record(AuditEvent(AuditKind.MENU_ENTERED, "li", "screen", "pin"))
+    watch = AuditWatch(state, None, "site", Loops(clock).add("audit"), clock)
+    watch.look()
+    assert watch.menu_guesses(clock.now()) == 2
+    assert watch.menu_guesses(clock.now() + 86_401) == 0
+    trail.close()
+
+
 def test_the_watch_sees_a_line_altered_and_a_trail_cut(tmp_path: Path) -> None:
     state = StateFolder(tmp_path)
     for folder in (state.access, state.deliver):

@@ -185,6 +185,7 @@ def test_the_daily_report_comes_at_its_hour_once(now: str, last: str, *, is_time
         (replace(WELL, audit_silent_s=120.0), "audit-silent"),
         (replace(WELL, is_audit_unsent=True), "audit-unsent"),
         (replace(WELL, broken_glass=("K7Q-3MF2",)), "break-glass-used"),
+        (replace(WELL, menu_guesses=1), "menu-guessed"),
     ],
 )
 def test_what_is_wrong_with_the_audit_trail_is_told(facts: Facts, code: str) -> None:

@@ -1,0 +1,108 @@
+"""What the menu takes from a stick and puts onto one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from appliance.cli.first_boot import TYPED_DIGITS
+from appliance.cli.hand_over import print_sheet, printer_named, sheet
+from appliance.cli.options import site_of
+from appliance.cli.support_bundle import bundle_name, write_bundle
+from appliance.cli.technician.box import Box
+from appliance.clock import SystemClock
+from appliance.errors import ConfigError
+from appliance.provision.fingerprint import grouped
+from appliance.provision.importing import Imported, Voucher, check_fingerprint, import_site
+from appliance.provision.programs import answer_of
+from appliance.provision.stick import FAULTS_FILE, Stick
+from appliance.provision.volume import LABELS, mounted, wait_for_volume
+from appliance.screen.session import Dialogue
+from appliance.screen.words import grouped_in_rows
+from appliance.storage import write_durably
+
+_STICK_SECONDS: Final = 10.0
+"""How long one that was just plugged in may take."""
+_ON_STICK: Final = "stick"
+_SHEET: Final = "hand-over.pdf"
+
+
+def import_configuration(box: Box, dialogue: Dialogue) -> None:
+    """What `osteon first-boot import` does; then the box starts with it."""
+
+    def confirm(digits: str) -> None:
+        if not box.takes_unsigned:
+            raise ConfigError("site-unsigned", grouped(digits))
+        dialogue.say("The file is not signed. Its SHA-256:")
+        for row in grouped_in_rows(digits):
+            dialogue.say(f"    {row}")
+        dialogue.say("Compare all of it with what was written down where the file was made.")
+        answer = dialogue.ask(f"If they agree, type the first {TYPED_DIGITS} digits:")
+        check_fingerprint(answer, digits, TYPED_DIGITS)
+
+    with _plugged_in(box, dialogue) as stick:
+        try:
+            voucher = Voucher(box.signers, confirm)
+            taken = import_site(stick, box.config, voucher, SystemClock().now())
+        except ConfigError as error:
+            if stick.write_faults(error):
+                dialogue.say(f"What is wrong was written onto the stick: {FAULTS_FILE}.")
+            raise
+    _put_to_use(box, taken, dialogue)
+
+
+def _put_to_use(box: Box, taken: Imported, dialogue: Dialogue) -> None:
+    by = f"signed by {taken.signer}" if taken.signer is not None else "confirmed by its fingerprint"
+    if not taken.has_changed:
+        dialogue.say(f"The configuration is in place already; {by}.")
+        return
+    dialogue.say(f"The configuration is in place; {by}.")
+    if site_of(box.config).screen.pin_hash is None:
+        dialogue.say("It sets no PIN: from now on this menu only takes a signed configuration.")
+    # The sockets are made from the site YAML when systemd reads its units.
+    is_read = answer_of(["systemctl", "daemon-reload"]) is not None
+    if is_read and answer_of(["systemctl", "--no-block", "restart", "osteon.target"]) is not None:
+        dialogue.say("The box starts with it. Next: the check (1), then the hand-over sheet (7).")
+    else:
+        dialogue.say("To put it to use, start the machine again.")
+
+
+def bundle(box: Box, dialogue: Dialogue) -> None:
+    """What `osteon support-bundle` writes."""
+    now = SystemClock().now()
+    name = bundle_name(now)
+    with _plugged_in(box, dialogue) as stick:
+        stick.make_writable()
+        count = write_bundle(stick.folder / name, box.config, now)
+    dialogue.say(f"{name}: {count} files, now on the stick. Look into it before you send it.")
+
+
+def hand_over(box: Box, dialogue: Dialogue) -> None:
+    """What `osteon hand-over` makes."""
+    site = site_of(box.config)
+    names = ", ".join([_ON_STICK, *(printer.name for printer in site.printers)])
+    place = dialogue.ask(f"Where to? One of: {names}; empty: {_ON_STICK}:") or _ON_STICK
+    paper = None if place == _ON_STICK else printer_named(site.printers, place)
+    pdf = sheet(site, box.config, box.identity)
+    if paper is not None:
+        dialogue.say(f"printed: {print_sheet(paper, pdf)}")
+        return
+    with _plugged_in(box, dialogue) as stick:
+        stick.make_writable()
+        write_durably(stick.folder / _SHEET, pdf, mode=0o644)
+    dialogue.say(f"{_SHEET}: one A4 page, now on the stick.")
+
+
+@contextmanager
+def _plugged_in(box: Box, dialogue: Dialogue) -> Iterator[Stick]:
+    """The stick. Raises ConfigError: `volume-missing`, among others."""
+    if box.stick is not None:
+        yield Stick(box.stick)
+        return
+    dialogue.say("Looking for the stick ...")
+    volume = wait_for_volume(LABELS, _STICK_SECONDS, SystemClock())
+    if volume is None:
+        raise ConfigError("volume-missing", " or ".join(LABELS))
+    with mounted(volume) as stick:
+        yield stick
