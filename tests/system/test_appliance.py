@@ -222,7 +222,7 @@ def goes_on_with_another_key(box: InstalledBox) -> None:
 def tells_a_person_that_its_key_is_missing(box: InstalledBox) -> None:
     """Nothing is received meanwhile; with the key back it goes on."""
     machine, key = box.machine, "/etc/credstore.encrypted/osteon.master-key"
-    machine.run("mv", key, "/root/kept")
+    machine.run("mv", key, "/var/kept-key")
     machine.run("systemctl", "restart", "osteon-receive.service", is_checked=False)
 
     def is_told() -> bool:
@@ -232,7 +232,7 @@ def tells_a_person_that_its_key_is_missing(box: InstalledBox) -> None:
     box.until(is_told, 180)
     asked = dcmtk("echoscu", box.port, options=("-ta", "5", "-to", "5"), calling="DR1")
     assert asked.returncode != 0
-    machine.run("mv", "/root/kept", key)
+    machine.run("mv", "/var/kept-key", key)
     machine.run("systemctl", "reset-failed")
     machine.run("systemctl", "start", "osteon.target")
     box.until(box.is_at_work, 120)
