@@ -75,10 +75,12 @@ def block_means(voxels: NDArray[np.int16], size: tuple[int, int, int]) -> NDArra
     count = np.array(voxels.shape) // np.array(size)
     means = np.empty(tuple(count), dtype=np.float32)
     for n in range(int(count[0])):
-        slab = voxels[n * slices : (n + 1) * slices].sum(axis=0, dtype=np.int32)
-        slab = slab[: count[1] * rows, : count[2] * columns]
-        by_rows = np.add.reduceat(slab, np.arange(0, slab.shape[0], rows), axis=0)
-        means[n] = np.add.reduceat(by_rows, np.arange(0, slab.shape[1], columns), axis=1)
+        slab = voxels[n * slices : (n + 1) * slices, : count[1] * rows, : count[2] * columns]
+        total = np.zeros(count[1:], dtype=np.int32)
+        for each in slab:
+            for row, column in np.ndindex(rows, columns):
+                total += each[row::rows, column::columns]
+        means[n] = total
     means /= slices * rows * columns
     return means
 
