@@ -85,6 +85,8 @@ class Catalogue:
         place = self.text(f"terms.place.{ending}", side=self.side(side), bone=self.bone(bone))
         if bone is Bone.RIB:
             return self.text("terms.place.rib-number-undetermined", place=place)
+        if bone is Bone.VERTEBRA:
+            return self.text("terms.place.vertebra-level-undetermined", place=place)
         return place
 
     def finding(self, bone: Bone, side: Side, rib_number: int | None, kind: FractureType) -> str:

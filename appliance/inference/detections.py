@@ -21,6 +21,8 @@ from appliance.inference.pack_schema import PackSpec
 
 MOST: Final = 2000
 """More detections than this on one image are no reading."""
+RIBS: Final = 12
+"""On each side."""
 
 
 def to_json(detections: Sequence[Detection]) -> list[dict[str, Any]]:
@@ -57,11 +59,17 @@ def checked(detection: Detection, spec: PackSpec) -> Detection:
         raise AnalysisError("detections-invalid", "a score outside [0, 1]")
     if not _region_sound(detection.region, spec):
         raise AnalysisError("detections-invalid", "a region that cannot be")
+    if detection.rib_number is not None and not _countable(detection):
+        raise AnalysisError("detections-invalid", "a rib that cannot be")
     if detection.bone is Bone.UNDETERMINED:
         detection = replace(detection, bone=finding.bone)
     if detection.type is FractureType.UNSPECIFIED:
         detection = replace(detection, type=finding.type)
     return detection
+
+
+def _countable(detection: Detection) -> bool:
+    return detection.bone is Bone.RIB and detection.rib_number in range(1, RIBS + 1)
 
 
 def centre(region: VolumeRegion | FilmRegion) -> tuple[float, ...]:

@@ -25,9 +25,11 @@ FINE_MM, BROAD_MM = 2.5, 9.0
 SPOT_FROM_HU = 70.0
 REACH_ALONG_MM, REACH_DEEP_MM = 8.0, 8.0
 """How far a spot may lie from where its track leads to, on the next plane."""
+SLOPE_OVER = 3
+"""Spots from which a track's direction is taken."""
 MOST_MISSED = 1
 BEGINS_WITHIN_MM = 44.0
-SHORTEST_MM = 20.0
+SHORTEST_MM = 12.0
 SEED_MM = 12.0
 
 
@@ -63,9 +65,9 @@ class _Track:
 
     def expected(self, plane: int) -> NDArray[np.float64]:
         last = np.array(self.spots[-1])
-        if len(self.planes) < 3:
+        if len(self.planes) < SLOPE_OVER:
             return last
-        slope = (last - self.spots[-3]) / (self.planes[-1] - self.planes[-3])
+        slope = (last - self.spots[-SLOPE_OVER]) / (self.planes[-1] - self.planes[-SLOPE_OVER])
         return np.asarray(last + slope / 2 * (plane - self.planes[-1]))
 
 
@@ -82,17 +84,18 @@ def pieces(coarse: Coarse, canal: SpinalCanal, towards: int) -> tuple[Piece, ...
     )
 
 
-def place_mm(canal: SpinalCanal, towards: int, piece: Piece) -> NDArray[np.float64]:
-    """The piece's inner end in mm along the coarse array's axes: a list of places, shape (n, 3).
-
-    Only the inner end: further out, the first rib has turned forwards, and what goes on is another.
-    """
-    inner = piece.aside_mm <= piece.aside_mm[0] + SEED_MM
-    station = np.rint(piece.along_mm[inner] / STATION_MM).astype(int)
+def places_mm(canal: SpinalCanal, towards: int, piece: Piece) -> NDArray[np.float64]:
+    """The piece's spots in mm along the coarse array's axes, shape (n, 3)."""
+    station = np.rint(piece.along_mm / STATION_MM).astype(int)
     station = np.clip(station, 0, len(canal.back) - 1)
-    places = canal.points_mm[station] + piece.deep_mm[inner, None] * canal.back[station]
-    places[:, 2] += towards * piece.aside_mm[inner]
+    places = canal.points_mm[station] + piece.deep_mm[:, None] * canal.back[station]
+    places[:, 2] += towards * piece.aside_mm
     return places
+
+
+def is_inner(piece: Piece) -> NDArray[np.bool_]:
+    """Which spots are surely of this rib: further out the first turns away, and another goes on."""
+    return np.asarray(piece.aside_mm <= piece.aside_mm[0] + SEED_MM)
 
 
 def _planes(coarse: Coarse, canal: SpinalCanal, towards: int) -> NDArray[np.float32]:
@@ -105,11 +108,9 @@ def _planes(coarse: Coarse, canal: SpinalCanal, towards: int) -> NDArray[np.floa
 
 
 def _spots(image: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(along, deep) of bright spots, in mm. shape (n, 2)"""
+    """Bright spots as (along, deep) in mm, shape (n, 2)."""
     clipped = np.clip(image, *CLIPPED_HU)
-    fine, broad = (
-        ndimage.gaussian_filter(clipped, mm / STATION_MM) for mm in (FINE_MM, BROAD_MM)
-    )
+    fine, broad = (ndimage.gaussian_filter(clipped, mm / STATION_MM) for mm in (FINE_MM, BROAD_MM))
     contrast = fine - broad
     peaks = (contrast == ndimage.maximum_filter(contrast, 5)) & (contrast > SPOT_FROM_HU)
     return np.argwhere(peaks) * STATION_MM + (0.0, DEPTHS_MM[0])

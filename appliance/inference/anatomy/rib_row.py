@@ -17,17 +17,42 @@ FIRST_IN_FRONT_MM = (17.0, 50.0)
 DEEPEST_MM = 45.0
 FORWARD_MM = 30.0
 """No rib but the first lies further back, or further in front of the canal, than this."""
-REACHES_MM = 56.0
+REACHES_MM, SPANS_MM = 56.0, 20.0
 """A transverse process ends before it."""
+INNER_MM = 38.0
+"""There the space below the last rib is measured: further out, ribs hang down."""
+SPACE_BELOW = 1.35
+"""Times the distance of the last two ribs: so much spine must be seen below the last."""
 
 
 def is_first_below(upper: Piece, lower: Piece) -> bool:
     """Whether the upper one lies to the lower one as a first rib to a second."""
     above, behind = _difference(upper, lower)
-    return (
+    return upper.span_mm >= SPANS_MM and (
         FIRST_APART_MM[0] <= above <= FIRST_APART_MM[1]
         and FIRST_IN_FRONT_MM[0] <= behind <= FIRST_IN_FRONT_MM[1]
     )
+
+
+def is_last_above(ribs: Sequence[Piece], found: Sequence[Piece]) -> bool:
+    """Whether below the last of a row one more rib would be seen, and nothing like it is.
+
+    A short piece where it would be, be it a small rib or a large transverse process, leaves it
+    open: many people have one pair of ribs more or less than twelve.
+    """
+    if not ribs[1:]:
+        return False
+    along, deep = ribs[-1].at(INNER_MM)
+    apart = ribs[-2].at(INNER_MM)[0] - along
+    if along < SPACE_BELOW * apart:
+        return False
+    for piece in found:
+        its_along, its_deep = piece.at(INNER_MM)
+        is_below = 0.5 * apart < along - its_along < 1.5 * apart
+        begins = piece.aside_mm[0] <= INNER_MM
+        if is_below and begins and abs(its_deep - deep) <= DEEP_APART_MM:
+            return False
+    return True
 
 
 def row(found: Sequence[Piece]) -> tuple[Piece, ...]:
@@ -62,7 +87,8 @@ def _first_before(chain: list[Piece], found: Sequence[Piece]) -> tuple[Piece, ..
 
 def _may_be_rib(piece: Piece) -> bool:
     _, deep = piece.at(READ_AT_MM)
-    return -FORWARD_MM <= deep <= DEEPEST_MM and piece.aside_mm[-1] >= REACHES_MM
+    reaches = piece.aside_mm[-1] >= REACHES_MM and piece.span_mm >= SPANS_MM
+    return bool(reaches and -FORWARD_MM <= deep <= DEEPEST_MM)
 
 
 def _are_neighbours(upper: Piece, lower: Piece) -> bool:

@@ -174,7 +174,8 @@ def _stations(centres: NDArray[np.float64], slab_mm: float) -> SpinalCanal:
     # To the faces of the outermost slabs, in the direction that the line has there.
     ends = [centres[0] - (centres[1] - centres[0]) / 2, centres[-1] * 1.5 - centres[-2] / 2]
     line = np.concatenate((ends[:1], centres, ends[1:]))
-    line[:, 1:] = ndimage.gaussian_filter1d(line[:, 1:], SMOOTH_MM / slab_mm, axis=0, mode="nearest")
+    smooth = SMOOTH_MM / slab_mm
+    line[:, 1:] = ndimage.gaussian_filter1d(line[:, 1:], smooth, axis=0, mode="nearest")
     along = np.r_[0, np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))]
     stations = np.arange(0, along[-1], STATION_MM)
     points = np.stack([np.interp(stations, along, each) for each in line.T], axis=1)

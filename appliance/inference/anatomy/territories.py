@@ -90,10 +90,8 @@ def divide(coarse: Coarse, canal: SpinalCanal, seeds: Sequence[Seed]) -> Territo
     places = np.argwhere(inside).astype(np.int32)
     node[inside] = np.arange(len(places), dtype=np.int32)
     graph = _graph(node, hu[inside], coarse.spacing_mm)
-    grown = [
-        _grow(graph, [(n, node[starts[n]], each) for n, each in enumerate(seeds) if each.level % 2 == odd])
-        for odd in (0, 1)
-    ]
+    begun = [(n, node[starts[n]], seed) for n, seed in enumerate(seeds)]
+    grown = [_grow(graph, [each for each in begun if each[2].level % 2 == odd]) for odd in (0, 1)]
     second = grown[1][1] < grown[0][1]
     seed, cost, ahead = (np.where(second, *each[::-1]) for each in zip(*grown, strict=True))
     rival = np.where(second, grown[0][1], grown[1][1])

@@ -2,6 +2,7 @@
 
 Find the thorax's bone coarsely, cover it with as few cubes as it takes, resample each cube in the
 patient's frame, let the network mark cells of it, and keep the highest mark of each neighbourhood.
+Then the whole chest tells which bone each mark lies on.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from scipy import ndimage
 from appliance.domain import Bone, Detection, Side, VolumeRegion
 from appliance.errors import AnalysisError, PackError
 from appliance.imaging import Image, Volume
+from appliance.inference.anatomy import named_by_place
 from appliance.inference.steps import Network, Parameters, register
 from appliance.inference.steps.ct_bone_mask import find_thorax
 from appliance.inference.steps.ct_tiles import covering_corners, cut_cube
@@ -118,7 +120,8 @@ def read(image: Image, network: Network, parameters: Parameters) -> tuple[Detect
     if highest - lowest < SMALLEST_SPREAD:
         raise AnalysisError("network-answer-invalid", "the same everywhere")
     kept = strongest_apart(marks, settings.apart_mm)
-    return tuple(_detection(mark, thorax.midline_x_mm, settings) for mark in kept)
+    found = tuple(_detection(mark, thorax.midline_x_mm, settings) for mark in kept)
+    return named_by_place(image, found)
 
 
 def strongest_apart(marks: list[Mark], apart_mm: float) -> list[Mark]:
