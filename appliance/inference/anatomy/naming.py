@@ -23,11 +23,16 @@ RIVAL_LEAST = 4.0
 GAP_MOST_MM = 9.0
 """Soft tissue in one piece on the way to the spine: more than a fracture is another rib, whose
 own end lies outside the field."""
+RIM_MM, GAP_AT_RIM_MM = 12.0, 3.0
+"""So near to the field's first and last slice ribs end that are whole outside: no gap is bridged."""
 GAP_BELOW_HU = 120.0
 ON_PIECE_MM = 12.0
 """So near to a rib's piece beside the spine a place is on that rib; further along, it is not."""
 BESIDE_SPINE_MM = (30.0, 64.0)
 BESIDE_SPINE_DEEP_MM = -15.0
+COLUMN_ASIDE_MM, COLUMN_DEEP_MM, COLUMN_APART_MM = 6.0, 15.0, 4.0
+"""Above and below a place, bone of one rib is looked for so far around; more soft tissue than the
+last parts two ribs."""
 LONGEST_MM = 330.0
 """No rib is longer."""
 MIDLINE_MM = 10.0
@@ -113,6 +118,37 @@ def name_of_place(cage: Cage, place_lps_mm: NDArray[np.float64]) -> Name | None:
     return rib or Name(Bone.UNDETERMINED, _side(left))
 
 
+def _is_the_nearest_crossing(cage: Cage, place: NDArray[np.float64], seed: int) -> bool:
+    """Whether no other bone of the same rib lies above or below, nearer to the spine by its way.
+
+    A rib passes each direction from the thorax's axis once. Two pieces one below the other are two
+    ribs, and the dearer one was reached by a bridge: its own beginning lies outside the field.
+    """
+    parts = cage.territories
+    if parts is None:
+        return False
+    mine = np.flatnonzero((parts.seed == seed) & (parts.hu >= BONE_FROM_HU))
+    points = (parts.places[mine] + parts.first) * cage.coarse.spacing_mm
+    line = cage.canal.points_mm
+    from_axis = points[:, 1:] - np.stack(
+        [np.interp(points[:, 0], line[:, 0], line[:, axis]) for axis in (1, 2)], axis=1
+    )
+    from_axis[:, 0] += AXIS_IN_FRONT_MM
+    own = place[1:] - [np.interp(place[0], line[:, 0], line[:, axis]) for axis in (1, 2)]
+    own[0] += AXIS_IN_FRONT_MM
+    radius = max(float(np.linalg.norm(own)), 1.0)
+    outward = from_axis @ own / radius
+    beside = np.abs(from_axis @ np.array((-own[1], own[0])) / radius)
+    column = (beside <= COLUMN_ASIDE_MM) & (np.abs(outward - radius) <= COLUMN_DEEP_MM)
+    heights, costs = points[column, 0], parts.cost[mine][column]
+    order = np.argsort(heights)
+    apart = COLUMN_APART_MM + float(cage.coarse.spacing_mm[0])
+    pieces = np.split(order, np.flatnonzero(np.diff(heights[order]) > apart) + 1)
+    nearest = [float(np.abs(heights[piece] - place[0]).min(initial=np.inf)) for piece in pieces]
+    cheapest = [float(costs[piece].min(initial=np.inf)) for piece in pieces]
+    return int(np.argmin(nearest)) == int(np.argmin(cheapest))
+
+
 def _rib_beginning_at(cage: Cage, place: NDArray[np.float64]) -> Name | None:
     """The rib whose piece beside the spine lies there."""
     nearest = min(
@@ -173,6 +209,7 @@ def _rib_of(cage: Cage, place: NDArray[np.float64]) -> Name | None:
         counts[most] >= AGREEING * near.size
         and float(np.median(parts.rival_cost[own] - parts.cost[own])) >= RIVAL_LEAST
         and _is_one_bone(cage, int(own[np.argmin(parts.cost[own])]))
+        and _is_the_nearest_crossing(cage, place, most)
     )
     return Name(Bone.RIB, rib.side, rib.number if is_sure else None)
 
@@ -187,11 +224,15 @@ def _is_one_bone(cage: Cage, node: int) -> bool:
         way.append(int(parts.ahead[way[-1]]))
     steps = np.diff(parts.places[way].astype(np.float64), axis=0) * cage.coarse.spacing_mm
     lengths = np.linalg.norm(steps, axis=1)
-    gap = longest = 0.0
-    for length, hu in zip(lengths, parts.hu[way[1:]], strict=True):
+    heights = (parts.places[way[1:], 0] + parts.first[0]) * float(cage.coarse.spacing_mm[0])
+    top_mm = (len(cage.coarse.hu) - 1) * float(cage.coarse.spacing_mm[0])
+    is_near_rim = np.minimum(heights, top_mm - heights) <= RIM_MM
+    gap = 0.0
+    for length, hu, near_rim in zip(lengths, parts.hu[way[1:]], is_near_rim, strict=True):
         gap = gap + float(length) if hu < GAP_BELOW_HU else 0.0
-        longest = max(longest, gap)
-    return longest <= GAP_MOST_MM and float(lengths.sum()) <= LONGEST_MM
+        if gap > (GAP_AT_RIM_MM if near_rim else GAP_MOST_MM):
+            return False
+    return float(lengths.sum()) <= LONGEST_MM
 
 
 def _seen_inwards(

@@ -20,10 +20,10 @@ PLANES_MM = np.arange(30.0, 72.0, 2.0)
 DEPTHS_MM = np.arange(-70.0, 70.0, 2.0)
 """Across the canal, towards the back."""
 CLIPPED_HU = (-100.0, 700.0)
-FINE_MM, BROAD_MM = 2.5, 9.0
+FINE_MM, BROAD_MM = 3.0, 9.0
 """A spot is what a narrow Gaussian sees and a wide one does not."""
-SPOT_FROM_HU = 70.0
-REACH_ALONG_MM, REACH_DEEP_MM = 8.0, 8.0
+SPOT_FROM_HU = 50.0
+REACH_ALONG_MM, REACH_DEEP_MM = 9.0, 8.0
 """How far a spot may lie from where its track leads to, on the next plane."""
 SLOPE_OVER = 3
 """Spots from which a track's direction is taken."""

@@ -17,7 +17,7 @@ FIRST_IN_FRONT_MM = (17.0, 50.0)
 DEEPEST_MM = 45.0
 FORWARD_MM = 30.0
 """No rib but the first lies further back, or further in front of the canal, than this."""
-REACHES_MM, SPANS_MM = 56.0, 20.0
+REACHES_MM, SPANS_MM, FIRST_SPANS_MM = 56.0, 20.0, 14.0
 """A transverse process ends before it."""
 INNER_MM = 38.0
 """There the space below the last rib is measured: further out, ribs hang down."""
@@ -28,7 +28,7 @@ SPACE_BELOW = 1.35
 def is_first_below(upper: Piece, lower: Piece) -> bool:
     """Whether the upper one lies to the lower one as a first rib to a second."""
     above, behind = _difference(upper, lower)
-    return upper.span_mm >= SPANS_MM and (
+    return upper.span_mm >= FIRST_SPANS_MM and (
         FIRST_APART_MM[0] <= above <= FIRST_APART_MM[1]
         and FIRST_IN_FRONT_MM[0] <= behind <= FIRST_IN_FRONT_MM[1]
     )
