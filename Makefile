@@ -45,6 +45,7 @@ sweep: setup
 # The reports under models/evaluation/, from the packs and the listed data; a quarter of an hour.
 evaluate: setup
 	nice $(PYTHON) -m models.training.evaluate
+	nice $(PYTHON) -m models.training.anatomy
 
 setup:
 	@provisioning/setup

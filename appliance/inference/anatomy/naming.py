@@ -24,7 +24,7 @@ GAP_MOST_MM = 9.0
 """Soft tissue in one piece on the way to the spine: more than a fracture is another rib, whose
 own end lies outside the field."""
 RIM_MM, GAP_AT_RIM_MM = 12.0, 3.0
-"""So near to the field's first and last slice ribs end that are whole outside: no gap is bridged."""
+"""So near to the first and the last slice no gap is bridged: there ribs end that go on outside."""
 GAP_BELOW_HU = 120.0
 ON_PIECE_MM = 12.0
 """So near to a rib's piece beside the spine a place is on that rib; further along, it is not."""
@@ -41,8 +41,8 @@ VERTEBRA_DEEP_MM = (-48.0, 65.0)
 STERNUM_ASIDE_MM = 26.0
 STERNUM_IN_FRONT_MM = 60.0
 SHOULDER_ASIDE_MM = 125.0
-SCAPULA_ASIDE_MM, TRANSVERSE_MM = 42.0, 60.0
-"""The scapula begins, and transverse processes end."""
+SCAPULA_ASIDE_MM, TRANSVERSE_MM = 52.0, (42.0, 60.0)
+"""From where on a scapula lies; to where transverse processes reach beside ribs, and below them."""
 CLAVICLE_IN_FRONT_MM = 30.0
 CLAVICLE_BELOW_MM = 70.0
 """No deeper than this below the uppermost rib's beginning does a collar bone hang."""
@@ -183,8 +183,10 @@ def _outer_bone(
     if aside > SHOULDER_ASIDE_MM:
         return Bone.SHOULDER if is_high else None
     if place[0] < cage.low_mm:
-        return Bone.VERTEBRA if aside <= TRANSVERSE_MM else None
-    return Bone.SCAPULA if aside > SCAPULA_ASIDE_MM else Bone.VERTEBRA
+        return Bone.VERTEBRA if aside <= TRANSVERSE_MM[1] else None
+    if aside <= TRANSVERSE_MM[0]:
+        return Bone.VERTEBRA
+    return Bone.SCAPULA if aside > SCAPULA_ASIDE_MM else None
 
 
 def _rib_of(cage: Cage, place: NDArray[np.float64]) -> Name | None:
