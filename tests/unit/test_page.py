@@ -241,6 +241,15 @@ def test_every_term_of_the_domain_has_words(language: str) -> None:
     assert texts.side(Side.MIDLINE) not in texts.place(Bone.STERNUM, Side.MIDLINE, None)
 
 
+@pytest.mark.parametrize(("language", "words"), [("en", "not determinable"), ("zh", "无法确定")])
+def test_what_could_not_be_counted_is_said(language: str, words: str) -> None:
+    texts = load(language)
+    assert words in texts.place(Bone.RIB, Side.LEFT, None)
+    assert words in texts.place(Bone.VERTEBRA, Side.MIDLINE, None)
+    assert words not in texts.place(Bone.RIB, Side.LEFT, 7)
+    assert words not in texts.place(Bone.STERNUM, Side.MIDLINE, None)
+
+
 def test_every_reason_of_the_assembler_and_the_gate_has_a_sentence() -> None:
     pipeline = Path(appliance.pipeline.__file__).parent
     sources = [pipeline / "gate.py", *(pipeline / "assemble").glob("*.py")]

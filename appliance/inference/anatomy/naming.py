@@ -182,11 +182,14 @@ def _outer_bone(
         return None
     if aside > SHOULDER_ASIDE_MM:
         return Bone.SHOULDER if is_high else None
-    if place[0] < cage.low_mm:
-        return Bone.VERTEBRA if aside <= TRANSVERSE_MM[1] else None
-    if aside <= TRANSVERSE_MM[0]:
+    return _bone_behind_ribs(aside, is_below_ribs=bool(place[0] < cage.low_mm))
+
+
+def _bone_behind_ribs(aside: float, *, is_below_ribs: bool) -> Bone | None:
+    beside_ribs, below_ribs = TRANSVERSE_MM
+    if aside <= (below_ribs if is_below_ribs else beside_ribs):
         return Bone.VERTEBRA
-    return Bone.SCAPULA if aside > SCAPULA_ASIDE_MM else None
+    return Bone.SCAPULA if aside > SCAPULA_ASIDE_MM and not is_below_ribs else None
 
 
 def _rib_of(cage: Cage, place: NDArray[np.float64]) -> Name | None:
