@@ -268,7 +268,7 @@ def _seen_inwards(
 
 def _first(happens: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Index of the first True of each row; beyond the end where there is none."""
-    return np.where(happens.any(axis=1), happens.argmax(axis=1), happens.shape[1])
+    return np.asarray(np.where(happens.any(axis=1), happens.argmax(axis=1), happens.shape[1]))
 
 
 def _side(left_mm: float) -> Side:

@@ -90,7 +90,7 @@ def places_mm(canal: SpinalCanal, towards: int, piece: Piece) -> NDArray[np.floa
     station = np.clip(station, 0, len(canal.back) - 1)
     places = canal.points_mm[station] + piece.deep_mm[:, None] * canal.back[station]
     places[:, 2] += towards * piece.aside_mm
-    return places
+    return np.asarray(places)
 
 
 def is_inner(piece: Piece) -> NDArray[np.bool_]:
@@ -104,7 +104,7 @@ def _planes(coarse: Coarse, canal: SpinalCanal, towards: int) -> NDArray[np.floa
     places = np.repeat(sheet[None], len(PLANES_MM), axis=0)
     places[..., 2] += towards * PLANES_MM[:, None, None]
     index = np.moveaxis(places / coarse.spacing_mm, -1, 0)
-    return ndimage.map_coordinates(coarse.hu, index, order=1, cval=-1000.0)
+    return np.asarray(ndimage.map_coordinates(coarse.hu, index, order=1, cval=-1000.0))
 
 
 def _spots(image: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -72,11 +72,11 @@ def row(found: Sequence[Piece]) -> tuple[Piece, ...]:
         best.append((total + upper.span_mm, other if below else None))
     if not ribs:
         return ()
-    number: int | None = max(range(len(ribs)), key=lambda each: best[each][0])
     chain = []
-    while number is not None:
-        chain.append(ribs[number])
-        number = best[number][1]
+    rib: int | None = max(range(len(ribs)), key=lambda each: best[each][0])
+    while rib is not None:
+        chain.append(ribs[rib])
+        rib = best[rib][1]
     return _first_before(chain, found)
 
 

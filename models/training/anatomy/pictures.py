@@ -66,6 +66,7 @@ def _slice(volume: Volume, places: Sequence[Place]) -> Image.Image:
 
 def _values(volume: Volume, places: NDArray[np.float64]) -> NDArray[np.float32]:
     index = np.moveaxis(volume.to_index(places), -1, 0)
-    return ndimage.map_coordinates(
+    values = ndimage.map_coordinates(
         volume.voxels, index, output=np.float32, order=1, mode="constant", cval=-1000
     )
+    return np.asarray(values)
