@@ -24,6 +24,7 @@ from appliance.error_catalogue.provisioning import PROVISIONING
 from appliance.error_catalogue.receiving import RECEIVING
 from appliance.error_catalogue.signing import SIGNING
 from appliance.error_catalogue.storage import STORAGE
+from appliance.error_catalogue.system_images import SYSTEM_IMAGES
 from appliance.error_catalogue.updates import UPDATES
 from appliance.error_catalogue.usage import USAGE
 from appliance.error_catalogue.wiping import WIPING
@@ -45,6 +46,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     **AUDITING,
     **PROVISIONING,
     **SIGNING,
+    **SYSTEM_IMAGES,
     **UPDATES,
     **USAGE,
     **WIPING,
