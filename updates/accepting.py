@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from appliance.update.layout import MODELS_ROLE, file_target, manifest_target
+from pathlib import Path
+
+from tuf.api.exceptions import LengthOrHashMismatchError
+
+from appliance.errors import UpdateError
+from appliance.update.layout import MODELS_ROLE, OS_ROLE, file_target, manifest_target
+from appliance.update.xz import unpack
 from updates.as_a_box import check_as_a_box
 from updates.bundle import Bundle
 from updates.errors import PublishError
@@ -11,8 +17,10 @@ from updates.repository import Draft, Repository, serialized
 from updates.roles import ROOT, TARGETS
 
 
-def accept(repository: Repository, bundle: Bundle, online: Online) -> Draft:
+def accept(repository: Repository, bundle: Bundle, online: Online, pieces: Path) -> Draft:
     """The repository with the bundle's content, and a new snapshot and timestamp.
+
+    pieces: folder with the pieces of system images, by their hash.
 
     Raises:
         PublishError: Signatures are missing, the repository has gone on since the bundle was made,
@@ -30,6 +38,7 @@ def accept(repository: Repository, bundle: Bundle, online: Online) -> Draft:
             raise PublishError(f"{name} has changed since this bundle was made; make it anew")
         draft.put(name, document)
     _put_packs(draft, bundle)
+    _put_images(draft, bundle, pieces)
     if ROOT in bundle.documents or TARGETS in bundle.documents:
         # Its own key may be a new one, or this is the first rollout.
         put_rollout(draft, current_rollout(draft), online)
@@ -48,3 +57,20 @@ def _put_packs(draft: Draft, bundle: Bundle) -> None:
             file = targets[file_target(sha256)]
             file.verify_length_and_hashes(bundle.files[sha256])
             draft.put_target(file, bundle.files[sha256])
+
+
+def _put_images(draft: Draft, bundle: Bundle, pieces: Path) -> None:
+    if OS_ROLE not in bundle.documents:
+        return
+    for file in draft.targets_of(OS_ROLE).values():
+        try:
+            if file.custom is None:
+                name = file.path.rpartition("/")[2].removesuffix(".xz")
+                draft.put_file(file, pieces / name)
+            elif (packed := bundle.files.get(file.hashes["sha256"])) is not None:
+                content = unpack(packed, file.length)
+                file.verify_length_and_hashes(content)
+                draft.put_target(file, content)
+        except (OSError, LengthOrHashMismatchError, UpdateError):
+            message = f"{file.path} is missing in {pieces}: accept it where it was built"
+            raise PublishError(message) from None

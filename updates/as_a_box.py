@@ -16,10 +16,18 @@ from tuf.ngclient.fetcher import FetcherInterface
 
 from appliance.errors import OsteonError
 from appliance.inference.manifest import verify_manifest
-from appliance.update.layout import METADATA, MODELS_ROLE, ROLLOUT_TARGET, Release, file_target
+from appliance.update.layout import (
+    METADATA,
+    MODELS_ROLE,
+    OS_ROLE,
+    ROLLOUT_TARGET,
+    Release,
+    file_target,
+)
 from appliance.update.rollout import Rollout
 from updates.errors import PublishError
-from updates.repository import Draft
+from updates.image_building import image_of, targets_of
+from updates.repository import Draft, served_as
 from updates.roles import ROOT
 
 _NOT_FOUND = 404
@@ -48,10 +56,11 @@ def check_as_a_box(draft: Draft) -> None:
             if rollout is None:
                 raise PublishError("a box would find no rollout")
             Rollout.parse(draft.target(rollout))
-            for path in draft.targets_of(MODELS_ROLE):
+            for path in (*draft.targets_of(MODELS_ROLE), *draft.targets_of(OS_ROLE)):
                 if client.get_targetinfo(path) is None:
                     raise PublishError(f"a box would not find {path}")
             _check_packs(draft)
+            _check_images(draft)
     except (RepositoryError, DownloadError, OsteonError) as error:
         raise PublishError(f"a box would refuse this: {error}") from None
 
@@ -69,6 +78,23 @@ def _check_packs(draft: Draft) -> None:
         for each in manifest.files.values():
             if file_target(each.hashes["sha256"]) not in targets:
                 raise PublishError(f"{file.path}: {each.path} is missing from the repository")
+
+
+def _check_images(draft: Draft) -> None:
+    """Every piece there and as long as signed for; what it holds was checked when it came."""
+    targets = draft.targets_of(OS_ROLE)
+    for file in targets.values():
+        if file.custom is None:
+            if draft.size(served_as(file)) != file.length:
+                raise PublishError(f"{file.path} is missing from the repository, or too short")
+            continue
+        release, image = Release.from_custom(file.custom), image_of(draft, file)
+        if file.hashes.get("sha256") != release.digest:
+            raise PublishError(f"{file.path} is not the image that its description says")
+        if (image.name, image.version) != (release.name, release.version):
+            raise PublishError(f"{file.path} is of {image.name} {image.version}")
+        if missing := [path for path in targets_of(image) if path not in targets]:
+            raise PublishError(f"{file.path}: {missing[0]} is missing from the list")
 
 
 class _DraftFetcher(FetcherInterface):

@@ -26,7 +26,7 @@ from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 
 from appliance.errors import UpdateError
 from appliance.storage import write_durably
-from appliance.update.layout import MODELS_ROLE, Release, manifest_target
+from appliance.update.layout import MODELS_ROLE, OS_ROLE, Release, manifest_target
 from appliance.update.xz import unpack
 from updates.errors import PublishError
 from updates.keys import holder_of
@@ -56,7 +56,8 @@ class Bundle:
 
     documents: what is to be signed, in the order in which it stands on one another.
     authority: newest root and targets metadata of the repository; none at the ceremony.
-    files: content of the packs as transferred (xz), by SHA-256 (hex) of the plain content.
+    files: content of the packs, and release.json of new images, as transferred (xz), by SHA-256
+    (hex) of the plain content.
     log: one line for each signing.
     """
 
@@ -107,7 +108,7 @@ class Bundle:
         write_durably(file, packed.getvalue(), mode=0o644)
 
     def check_files(self) -> None:
-        """Each pack's files are in the bundle and are what its manifest lists.
+        """Each pack's files are in the bundle and are what its manifest lists; images likewise.
 
         Raises:
             PublishError: One is not.
@@ -119,6 +120,16 @@ class Bundle:
                     file.verify_length_and_hashes(content)
                 except (KeyError, LengthOrHashMismatchError, UpdateError):
                     raise PublishError(f"{name}: {file.path} is not what is to be signed") from None
+
+        images = self.documents.get(OS_ROLE)
+        for file in () if images is None else images.signed.targets.values():
+            if file.custom is None or file.hashes["sha256"] not in self.files:
+                continue  # a piece, or an image that was accepted before
+            try:
+                content = unpack(self.files[file.hashes["sha256"]], file.length)
+                file.verify_length_and_hashes(content)
+            except (LengthOrHashMismatchError, UpdateError):
+                raise PublishError(f"{file.path} is not what is to be signed") from None
 
     def manifests(self) -> Iterator[tuple[str, Meta]]:
         """The manifests in it, by document name."""

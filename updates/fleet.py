@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from appliance.errors import OsteonError
 from appliance.signing import device_id, open_envelope, public_key
+from appliance.update.os.states import OsState
 from appliance.update.rollout import PackRollout, Rollout
 from appliance.update.states import UpdateState
-from appliance.update.status import MOST_BYTES, PAYLOAD_TYPE, PackStatus, Status
+from appliance.update.status import MOST_BYTES, PAYLOAD_TYPE, PackStatus, Status, SystemStatus
 from appliance.update.times import from_iso
 from updates.errors import PublishError
 
@@ -51,7 +52,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One pack on one box; `pack` and `version` are empty for a box that says nothing."""
+    """One pack, or the system, of one box; both names are empty for a box that says nothing."""
 
     box: str
     pack: str
@@ -117,8 +118,8 @@ def rows(
         silent_days = (now - from_iso(status.at)) / _DAY
         if not status.packs:
             found.append(Row(device.name, "", "", Standing.NO_MODEL, "it tells of none"))
-        for name, pack in status.packs.items():
-            standing, why = _judged(pack, rollout.packs.get(name), device.device_id, now)
+        for name, version, judged in _all(status, rollout, now):
+            standing, why = judged
             if silent_days > SILENT_DAYS:
                 standing, why = Standing.SILENT, f"for {silent_days:.0f} days; {why}".rstrip("; ")
             elif silent_days < -AHEAD_DAYS:
@@ -126,9 +127,39 @@ def rows(
                 standing, why = Standing.TROUBLE, f"its clock is {-silent_days:.0f} days ahead"
             elif status.failure and standing in {Standing.UP_TO_DATE, Standing.UNDER_WAY}:
                 standing, why = Standing.TROUBLE, status.failure
-            found.append(Row(device.name, name, pack.active or "-", standing, why))
+            found.append(Row(device.name, name, version or "-", standing, why))
     order = list(Standing)
     return sorted(found, key=lambda row: (order.index(row.standing), row.box, row.pack))
+
+
+def _all(
+    status: Status, rollout: Rollout, now: float
+) -> Iterator[tuple[str, str, tuple[Standing, str]]]:
+    """Name, version, and standing with its reason, of each pack and of the system."""
+    for name, pack in status.packs.items():
+        wanted = rollout.packs.get(name)
+        yield name, pack.active, _judged(pack, wanted, status.device_id, now)
+    if (system := status.os) is not None:
+        wanted = rollout.packs.get(system.name)
+        yield system.name, system.running, _system(system, wanted, status.device_id, now)
+
+
+def _system(
+    system: SystemStatus, wanted: PackRollout | None, device: str, now: float
+) -> tuple[Standing, str]:
+    failed = f"{system.set_back}: {system.reason} {system.detail}".strip()
+    is_wanted = wanted is not None and wanted.is_for(device, now)
+    if wanted is not None and is_wanted and system.running != wanted.version:
+        if system.set_back == wanted.version:
+            return Standing.REVERTED, failed
+        return _late(wanted, device, now, system.state if system.candidate else "")
+    match system.state:
+        case OsState.TRIAL:
+            return Standing.UNDER_WAY, "on trial"
+        case OsState.RETREATING | OsState.REVERTED:
+            return Standing.REVERTED, failed
+        case _:
+            return Standing.UP_TO_DATE, ""
 
 
 def _judged(
@@ -153,12 +184,18 @@ def _behind(pack: PackStatus, wanted: PackRollout, device: str, now: float) -> t
     """For a box that is meant to use another pack than it does."""
     if pack.set_back == wanted.version:
         return Standing.REVERTED, _setback(pack)
+    standing, why = _late(wanted, device, now, pack.state if pack.candidate else "")
+    return standing, why if standing is Standing.LATE else f"{why}{_figures(pack)}"
+
+
+def _late(wanted: PackRollout, device: str, now: float, state: str) -> tuple[Standing, str]:
+    """For a box on its way to what is meant for it. state: where it stands with that."""
     waves = (wave for wave in wanted.waves if wave.is_for(device, wanted.digest, now))
     days = (now - min(wave.not_before for wave in waves)) / _DAY
-    at = f"{wanted.version} {pack.state}" if pack.candidate else f"{wanted.version} not there yet"
+    at = f"{wanted.version} {state or 'not there yet'}"
     if days > LATE_DAYS:
         return Standing.LATE, f"{at}, after {days:.0f} days"
-    return Standing.UNDER_WAY, f"{at}{_figures(pack)}"
+    return Standing.UNDER_WAY, at
 
 
 def _figures(pack: PackStatus) -> str:

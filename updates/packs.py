@@ -26,7 +26,7 @@ from appliance.inference.runtimes.onnxruntime import OnnxRuntime
 from appliance.inference.starting import HostSettings
 from appliance.inference.steps import reader
 from appliance.storage import make_folder
-from appliance.update.layout import MODELS_ROLE, Release, file_target
+from appliance.update.layout import MODELS_ROLE, OS_ROLE, Release, file_target, is_os_name
 from appliance.update.xz import unpack
 from updates.errors import PublishError
 from updates.founding import sole_trust
@@ -112,9 +112,9 @@ def editions(before: Pack, after: Pack) -> tuple[Edition, Edition]:
 
 
 def published(draft: Draft, name: str) -> dict[str, Release]:
-    """The published packs of that name, by version, oldest first."""
+    """The published packs or system images of that name, by version, oldest first."""
     releases = {}
-    for file in draft.targets_of(MODELS_ROLE).values():
+    for file in draft.targets_of(OS_ROLE if is_os_name(name) else MODELS_ROLE).values():
         if file.custom is not None and (release := Release.from_custom(file.custom)).name == name:
             releases[release.version] = release
     return dict(sorted(releases.items(), key=lambda item: tuple(map(int, item[0].split(".")))))

@@ -66,10 +66,21 @@ class Draft:
         self._versions: dict[str, int] = {}
         self.added: dict[str, bytes] = {}
         """Path → content, of all that is new."""
+        self.moved: dict[str, Path] = {}
+        """Path → file, of what is new and too large for the memory."""
 
     def read(self, path: str) -> bytes | None:
         """A file of the next state; None where there is none."""
+        if (place := self.moved.get(path)) is not None:
+            return place.read_bytes()
         return self.added.get(path) or self._repository.read(path)
+
+    def size(self, path: str) -> int | None:
+        """How long a file of the next state is; None where there is none."""
+        if (content := self.added.get(path)) is not None:
+            return len(content)
+        place = self.moved.get(path, self._repository.folder / path)
+        return place.stat().st_size if place.is_file() else None
 
     def version(self, role: str) -> int:
         """The newest version of a role's metadata; 0 where there is none."""
@@ -122,6 +133,17 @@ class Draft:
         if self._repository.read(path) is None:
             self.added[path] = content
 
+    def put_file(self, file: TargetFile, place: Path) -> None:
+        """The same, of a file that is checked now and moved when the state is written.
+
+        Raises:
+            LengthOrHashMismatchError: It is not that target.
+        """
+        path = served_as(file)
+        if self.size(path) is None:
+            file.verify_length_and_hashes(place.read_bytes())
+            self.moved[path] = place
+
     def targets_of(self, role: str) -> Mapping[str, TargetFile]:
         """What a role signs for; nothing where it has no metadata."""
         found = self.get(role)
@@ -137,7 +159,36 @@ class Draft:
 
     def write(self) -> None:
         """Make it the repository's state."""
+        write_files(self._repository.folder, Contents(self, self.moved))
+        for place in self.moved.values():
+            place.unlink()
         write_files(self._repository.folder, self.added)
+
+
+class Contents(Mapping[str, bytes]):
+    """Files of a draft by their paths, each read when it is asked for; metadata at once."""
+
+    def __init__(self, draft: Draft, paths: Iterable[str]) -> None:
+        self._draft = draft
+        self._paths = dict.fromkeys(paths)
+        named = (path for path in self._paths if path.startswith(METADATA))
+        self._metadata = {path: draft.read(path) for path in named}
+
+    def __getitem__(self, path: str) -> bytes:
+        """A file's content. KeyError where there is none."""
+        if path in self._metadata:
+            content = self._metadata[path]
+        else:
+            content = self._draft.read(path) if path in self._paths else None
+        if content is None:
+            raise KeyError(path)
+        return content
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
 
 
 def serialized(metadata: Meta) -> bytes:

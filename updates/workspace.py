@@ -32,6 +32,11 @@ class Workspace:
         """The keys of rollout, snapshot and timestamp."""
         return self.folder / "online"
 
+    @property
+    def pieces(self) -> Path:
+        """Pieces of system images that people have still to sign for."""
+        return self.folder / "pieces"
+
     def history(self) -> Iterator[dict[str, Any]]:
         """Everything that was done here, oldest first."""
         try:

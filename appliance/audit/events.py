@@ -68,6 +68,7 @@ class AuditKind(Enum):
     CONFIGURATION_CHANGED = "configuration-changed"
     MODEL_CHANGED = "model-changed"
     MODEL_ACCEPTANCE = "model-acceptance"
+    SYSTEM_CHANGED = "system-changed"
     KEY_ROTATED = "key-rotated"
     STUDY_DELETED = "study-deleted"
     EXPORTED = "exported"
@@ -106,6 +107,11 @@ MEANING: Final[dict[AuditKind, tuple[EventId, EventType | None, Action]]] = {
         EventType.SOFTWARE_CONFIGURATION,
         Action.EXECUTE,
     ),
+    AuditKind.SYSTEM_CHANGED: (
+        EventId.SECURITY_ALERT,
+        EventType.SOFTWARE_CONFIGURATION,
+        Action.EXECUTE,
+    ),
     AuditKind.KEY_ROTATED: (
         EventId.SECURITY_ALERT,
         EventType.SECURITY_CONFIGURATION,
@@ -131,6 +137,7 @@ REPORTED: Final = frozenset(
         AuditKind.MODEL_CHANGED,
         AuditKind.MODEL_ACCEPTANCE,
         AuditKind.CONFIGURATION_CHANGED,
+        AuditKind.SYSTEM_CHANGED,
         AuditKind.KEY_ROTATED,
         AuditKind.STUDY_DELETED,
         AuditKind.EXPORTED,

@@ -1,4 +1,4 @@
-"""`osteon update`: whether there are newer models, fetching them, and what became of it."""
+"""`osteon update`: whether there is anything newer, fetching it, and what became of it."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from appliance.update.times import to_iso
 
 _VERBS: Final = {
     "history": "update_record:history",
+    "os": "os_updates:os_group",
     "rollback": "rollback:rollback",
     "status": "update_record:status",
 }
@@ -41,6 +42,7 @@ _WORDS: Final = {
     Stand.RECALLED: "recalled",
     Stand.DENIED: "failed here before",
     Stand.FOREIGN: "not used on this box",
+    Stand.OLDER: "older than what runs",
 }
 
 from_option = click.option(
@@ -54,7 +56,7 @@ from_option = click.option(
 
 @click.group("update", cls=Verbs, verbs=_VERBS)
 def update() -> None:
-    """Newer models: signed by the maker, tried on this box before they alert."""
+    """Newer models and systems: signed by the maker, tried on this box before they are kept."""
 
 
 @update.command("check")
@@ -162,6 +164,8 @@ def _show(look: Look) -> None:
     for choice in look.choices:
         shown.add_row(choice.name, choice.version, _word(choice, look))
     out.print(shown if look.choices else "The maker has rolled out no model.")
+    if look.os is not None:
+        out.print(f"system {look.os.version}: {_plain_word(look.os)}")
 
 
 def _age(look: Look) -> str:
@@ -175,6 +179,10 @@ def _age(look: Look) -> str:
 def _word(choice: Choice, look: Look) -> str:
     if choice.stand is Stand.WANTED and choice not in look.outstanding:
         return "here, on its trial"
+    return _plain_word(choice)
+
+
+def _plain_word(choice: Choice) -> str:
     return f"{_WORDS[choice.stand]}{f': {choice.reason}' if choice.reason else ''}"
 
 
@@ -185,7 +193,16 @@ def _say(done: Done) -> None:
         error = refused.get(choice)
         said = "fetched; its trial begins" if error is None else f"refused: {error}"
         out.print(f"{choice.name} {choice.version}: {said}", soft_wrap=True)
-    if not done.look.outstanding:
+    system = done.look.os if done.look.wants_os else None
+    if system is not None:
+        error = refused.get(system)
+        said = (
+            "is here; it is installed while no study is there"
+            if error is None
+            else (f"refused: {error}")
+        )
+        out.print(f"{system.name} {system.version} {said}", soft_wrap=True)
+    elif not done.look.outstanding:
         out.print("Nothing to fetch.")
     if done.receipt is not None:
         out.print(f"A signed receipt for the maker lies at {done.receipt}", soft_wrap=True)
@@ -199,6 +216,7 @@ def _found(look: Look) -> dict[str, object]:
         "expires": to_iso(fresh.expires),
         "packs": [asdict(choice) for choice in look.choices],
         "outstanding": [choice.name for choice in look.outstanding],
+        "os": asdict(look.os) if look.os else None,
         "recalled": sorted(look.offers.recalled),
     }
 

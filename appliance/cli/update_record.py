@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -13,8 +14,10 @@ from appliance.cli.presentation import as_json, local_time, screen, table
 from appliance.clock import SystemClock
 from appliance.daemon.updating import UpdateUnit
 from appliance.update.due import trouble
-from appliance.update.history import Entry, Happening
+from appliance.update.history import Entry, Happening, History
 from appliance.update.offers import read_offers
+from appliance.update.os.machine import running_image
+from appliance.update.os.record_file import read_record
 from appliance.update.slots_file import SLOTS, read_slots
 from appliance.update.times import from_iso
 
@@ -47,9 +50,11 @@ def status(config: Path, *, is_json: bool) -> None:
     checked = _newest(entries, Happening.CHECKED)
     failed = _newest(entries, Happening.FAILED)
     partial = _bytes_in(unit.folder.partial)
+    system = _system(unit)
     if is_json:
         as_json(
             {
+                "os": system,
                 "configured": unit.is_configured,
                 "packs": rows,
                 "recalled": sorted(offers.recalled),
@@ -67,6 +72,8 @@ def status(config: Path, *, is_json: bool) -> None:
     for row in rows:
         shown.add_row(*(str(value or "") for value in row.values()))
     out.print(shown if rows else "No model has been taken into use yet.")
+    if system:
+        _show_system(system)
     if checked:
         until = checked.details.get("expires", "")
         out.print(f"last good check {_when(checked)}; metadata valid until {until}")
@@ -83,8 +90,10 @@ def status(config: Path, *, is_json: bool) -> None:
 @config_option
 @json_option
 def history(newest: int, config: Path, *, is_json: bool) -> None:
-    """Show what was checked, fetched, offered, refused and recalled."""
-    entries = UpdateUnit(site_in_use(config), SystemClock()).history.newest(newest)
+    """Show what was checked, fetched, offered, refused, recalled, installed and kept."""
+    unit = UpdateUnit(site_in_use(config), SystemClock())
+    both = (*unit.history.newest(newest), *History(unit.os_folder.history).newest(newest))
+    entries = sorted(both, key=lambda entry: entry.at)[-newest:]
     if is_json:
         as_json([{"at": entry.at, "what": entry.what, **entry.details} for entry in entries])
         return
@@ -94,11 +103,41 @@ def history(newest: int, config: Path, *, is_json: bool) -> None:
     screen().print(shown if entries else "Nothing has happened yet.")
 
 
+def _system(unit: UpdateUnit) -> dict[str, object] | None:
+    """How the system image stands; None on a machine that was not flashed with one."""
+    image = running_image()
+    if image is None:
+        return None
+    record = read_record(unit.os_folder.record)
+    setback = record.setback if record else None
+    return {
+        "name": image.name,
+        "runs": image.version,
+        "state": record.state.value if record else None,
+        "kept": _version(record.previous) if record else None,
+        "new": _version(record.candidate) if record else None,
+        "failed": setback.version if setback else None,
+        "reason": setback.reason if setback else None,
+        "detail": setback.detail if setback else None,
+    }
+
+
+def _show_system(system: dict[str, object]) -> None:
+    out = screen()
+    shown = table("system", "state", "runs", "kept", "new")
+    row = (system[key] for key in ("name", "state", "runs", "kept", "new"))
+    shown.add_row(*(str(value or "") for value in row))
+    out.print(shown)
+    if system["failed"]:
+        why = f"{system['reason']} {system['detail'] or ''}".strip()
+        out.print(f"system {system['failed']} went back: {why}", soft_wrap=True)
+
+
 def _version(pack: object) -> str | None:
     return getattr(pack, "version", None)
 
 
-def _newest(entries: tuple[Entry, ...], what: Happening) -> Entry | None:
+def _newest(entries: Sequence[Entry], what: Happening) -> Entry | None:
     return next((entry for entry in reversed(entries) if entry.what is what), None)
 
 

@@ -40,6 +40,7 @@ def cross_check(document: Document) -> None:
         _waiting,
         _watermarks,
         _packs,
+        _restarts,
         _urgency,
     ):
         for path, problem, fix in check(document.content):
@@ -141,6 +142,16 @@ def _packs(content: Plain) -> _Found:
             if able and device not in {"auto", *able}:
                 fix = f"write auto, {' or '.join(able)}, or let `runtime` be auto"
                 yield path, f"{runtime} does not compute on this device", fix
+
+
+def _restarts(content: Plain) -> _Found:
+    for _, update in _select(content, "update"):
+        if not isinstance(update, dict):
+            continue
+        named = {key for key in ("restart_from", "restart_until") if update.get(key) is not None}
+        if len(named) == 1:
+            fix = "give both, or leave out both"
+            yield ("update", *named), "a time to restart needs a beginning and an end", fix
 
 
 def _urgency(content: Plain) -> _Found:

@@ -1,13 +1,13 @@
-"""The keys of the site YAML under `update`: where model updates come from, what they must show."""
+"""The keys of the site YAML under `update`: where updates come from, what they must show."""
 
 from __future__ import annotations
 
 from appliance.config.option import Section, option
-from appliance.config.values import AbsolutePath, WebAddress
+from appliance.config.values import AbsolutePath, TimeOfDay, WebAddress
 
 
 class Update(Section):
-    """Updates of model packs, and what a new one has to show on this box before it is kept."""
+    """Updates of models and of the system, and what a new one has to show before it is kept."""
 
     url: WebAddress | None = option(
         "Address of the maker's repository, on any web server; without it and `usb`: no updates",
@@ -65,4 +65,17 @@ class Update(Section):
         example=20,
         at_least=1,
         at_most=10_000,
+    )
+    restart_from: TimeOfDay | None = option(
+        "Local time from which this box may restart by itself into a new system image, while no "
+        "study is under way; left out: only `osteon update os restart` does",
+        default=None,
+        example="02:00",
+        quoted=True,
+    )
+    restart_until: TimeOfDay | None = option(
+        "Local time until which it may; goes with `restart_from`",
+        default=None,
+        example="05:00",
+        quoted=True,
     )

@@ -13,32 +13,34 @@ from appliance.daemon.audit_watch import AuditWatch
 from appliance.daemon.certificate_ends import certificate_files, ends_at
 from appliance.daemon.clock_watch import ClockWatch, is_synchronised
 from appliance.daemon.printer_watch import Ask, PrinterWatch
+from appliance.daemon.receiver_echo import answers
 from appliance.daemon.site_word import SiteWord
 from appliance.daemon.starts import last_starts
 from appliance.daemon.state import StateFolder
-from appliance.errors import DeliveryError, StorageError
+from appliance.errors import StorageError
 from appliance.health.judge import (
     Certificate,
     Facts,
     Limits,
     PackDown,
+    SystemTrouble,
     Underway,
     UpdatesDown,
 )
 from appliance.ledger.figures import Figures
 from appliance.ledger.models import ModelState, ModelStates
 from appliance.ledger.work import WorkLedger
-from appliance.phantom import CALLING_AE_TITLE, here
-from appliance.pipeline.deliver.pacs import Pacs, PacsPeer, Patience
 from appliance.sealing import MasterKey
 from appliance.storage import free_bytes
 from appliance.update.due import trouble
 from appliance.update.history import History
 from appliance.update.layout import UpdateFolder
+from appliance.update.os.record_file import read_record
+from appliance.update.os.staging import OsFolder
+from appliance.update.os.telling import troubles
 
 _SELDOM_S: Final = 300.0
 """How often what costs something is asked: the receiver by C-ECHO, the clock, old images."""
-_PATIENCE: Final = Patience(connect_s=5.0, negotiate_s=10.0, answer_s=10.0)
 _DOOR_SECONDS: Final = 10.0
 _LOOK_BACK_S: Final = 7 * 86_400.0
 _ENTRIES: Final = 500
@@ -85,6 +87,7 @@ class FactFinder:
         self._certificates: tuple[Certificate, ...] = ()
         self._untouched: tuple[Underway, ...] = ()
         self._updates: UpdatesDown | None = None
+        self._system: tuple[SystemTrouble, ...] = ()
 
     def close(self) -> None:
         """Close the ledgers."""
@@ -120,6 +123,7 @@ class FactFinder:
             is_audit_unsent=self._audit.is_unsent,
             audit_silent_s=self._audit_silent_s(),
             updates=self._updates,
+            system=self._system,
         )
 
     def _audit_silent_s(self) -> float | None:
@@ -135,7 +139,7 @@ class FactFinder:
 
     def _ask_seldom(self, site: Site) -> None:
         self._asked_at = self._clock.monotonic()
-        if _answers(site):
+        if answers(site):
             self._silent_since = None
         elif self._silent_since is None:
             self._silent_since = self._clock.monotonic()
@@ -143,6 +147,7 @@ class FactFinder:
         self._synchronised = is_synchronised()
         self._certificates = tuple(_certificates(site))
         self._updates = self._what_stops_updates(site)
+        self._system = tuple(self._system_troubles())
         waiting = self.figures.not_taken_up(self._clock.now() - _LOOK_BACK_S)
         self._untouched = tuple(
             Underway(self._master.case_code(study), None, at) for study, at in waiting.items()
@@ -155,6 +160,17 @@ class FactFinder:
         found = trouble(history.newest(_ENTRIES), self._clock.now())
         return None if found is None else UpdatesDown(*found)
 
+    def _system_troubles(self) -> Iterator[SystemTrouble]:
+        folder = OsFolder(self._state.os)
+        try:
+            record = read_record(folder.record)
+        except StorageError as error:
+            yield SystemTrouble(error.code, error.detail or "system")
+            return
+        entries = History(folder.history).newest(_ENTRIES)
+        for code, detail in troubles(record, entries, self._clock.now()):
+            yield SystemTrouble(code, detail)
+
     def _unfinished(self) -> Iterator[Underway]:
         for revision in self._work.unfinished():
             if not revision.is_phantom:
@@ -163,16 +179,6 @@ class FactFinder:
 
 def _down(models: Sequence[ModelState]) -> Iterator[PackDown]:
     return (PackDown(each.name, each.code, each.detail) for each in models if each.code)
-
-
-def _answers(site: Site) -> bool:
-    """Whether our own receiver answers a C-ECHO, under the name that only this machine may use."""
-    own = PacsPeer(site.dicom.ae_title, here(site.dicom.address).host, site.dicom.port)
-    try:
-        Pacs(own, CALLING_AE_TITLE, _PATIENCE).verify(())
-    except DeliveryError:
-        return False
-    return True
 
 
 def _certificates(site: Site) -> Iterator[Certificate]:

@@ -51,6 +51,11 @@ class StateFolder:
         return self.root / "update"
 
     @property
+    def os(self) -> Path:
+        """Root's own folder, of the system image; see `appliance.update.os.staging.OsFolder`."""
+        return self.root / "os"
+
+    @property
     def access(self) -> Path:
         """The folder of the role that keeps the audit trail."""
         return self.root / "access"

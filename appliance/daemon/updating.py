@@ -27,11 +27,14 @@ from appliance.update.floor_tie import FloorTie, Standing
 from appliance.update.history import Happening, History
 from appliance.update.http_source import HttpSource
 from appliance.update.layout import METADATA, UpdateFolder
+from appliance.update.os.machine import running_image
+from appliance.update.os.record_file import read_record
+from appliance.update.os.staging import OsFolder
 from appliance.update.pace import Pace
 from appliance.update.receipt import Receipt, leave
 from appliance.update.slots_file import SLOTS, read_slots
 from appliance.update.source import FolderSource, Source
-from appliance.update.status import Known, status_of
+from appliance.update.status import Known, System, status_of
 from appliance.update.status_sending import StatusAddress, post, put_out
 from appliance.update.times import to_iso
 
@@ -60,6 +63,7 @@ class UpdateUnit:
         self.state = StateFolder(Path(site.state_folder))
         self.folder = UpdateFolder(self.state.update)
         self.history = History(self.folder.history)
+        self.os_folder = OsFolder(self.state.os)
 
     @property
     def is_configured(self) -> bool:
@@ -95,9 +99,12 @@ class UpdateUnit:
             make_folder(self.folder.root, mode=_FOLDER)
             FloorRecord(self.folder.floors, signer).begin()
             self.history.add(self._clock.now(), Happening.FLOOR_RESET, by=by, reason=reason)
+        if running_image() is not None:
+            _begin_os_floor(self.os_folder, signer)
         return FloorTie(self.folder, signer, TpmCounter()).begin()
 
     def _box(self, signer: DeviceSigner) -> Box:
+        image = running_image()
         return Box(
             folder=self.folder,
             device_id=signer.device_id,
@@ -108,6 +115,8 @@ class UpdateUnit:
             used=frozenset(use.name for use in uses(self._site)),
             root=shipped("root.json"),
             clock=self._clock,
+            os_name=image.name if image else None,
+            os_record=lambda: read_record(self.os_folder.record),
         )
 
     def _source(self) -> Source:
@@ -126,11 +135,12 @@ class UpdateUnit:
         if self._stick is None:
             return None
         failed = {refusal.choice for refusal in refused}
+        system = (look.os,) if look.os is not None and look.wants_os else ()
         receipt = Receipt(
             signer.device_id,
             to_iso(self._clock.now()),
             look.client.freshness.timestamp,
-            tuple(choice for choice in look.outstanding if choice not in failed),
+            tuple(each for each in (*look.outstanding, *system) if each not in failed),
             tuple((refusal.choice, refusal.error.code) for refusal in refused),
         )
         try:
@@ -148,6 +158,7 @@ class UpdateUnit:
                 read_slots(self.state.analyse / SLOTS),
                 {model.name: model for model in self._models()},
                 self.history.newest(_ENTRIES),
+                self._system(),
             )
             envelope = put_out(status_of(known, self._clock.now()), signer, self.folder.root)
             if update.status_url is not None:
@@ -155,6 +166,12 @@ class UpdateUnit:
                 post(envelope, StatusAddress(update.status_url, ca_file, update.proxy))
         except (StorageError, UpdateError) as error:
             journal.warn("status-untold", code=error.code, detail=error.detail)
+
+    def _system(self) -> System | None:
+        image = running_image()
+        if image is None:
+            return None
+        return System(image.name, image.version, read_record(self.os_folder.record))
 
     def _models(self) -> tuple[ModelState, ...]:
         if not self.state.work.exists():
@@ -178,6 +195,8 @@ def begin_floor_of_new_box(state: StateFolder, signer: DeviceSigner) -> bool:
     with as_owner(folder.root):
         FloorRecord(folder.floors, signer).begin()
     FloorTie(folder, signer, TpmCounter()).begin()
+    if running_image() is not None:
+        _begin_os_floor(OsFolder(state.os), signer)
     return True
 
 
@@ -187,6 +206,12 @@ def floor_at_start(state: StateFolder, signer: DeviceSigner) -> Standing:
     if not folder.root.is_dir():
         return Standing.UNTIED
     return FloorTie(folder, signer, TpmCounter()).check_at_start()
+
+
+def _begin_os_floor(folder: OsFolder, signer: DeviceSigner) -> None:
+    """That of the installing unit, which is root's alone."""
+    make_folder(folder.verifying.root)
+    FloorRecord(folder.verifying.floors, signer).begin()
 
 
 def note_first_floor(state: StateFolder, now: float) -> None:

@@ -25,6 +25,7 @@ from appliance.error_catalogue.receiving import RECEIVING
 from appliance.error_catalogue.screen import SCREEN
 from appliance.error_catalogue.signing import SIGNING
 from appliance.error_catalogue.storage import STORAGE
+from appliance.error_catalogue.system_images import SYSTEM_IMAGES
 from appliance.error_catalogue.updates import UPDATES
 from appliance.error_catalogue.usage import USAGE
 from appliance.error_catalogue.wiping import WIPING
@@ -47,6 +48,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     **PROVISIONING,
     **SCREEN,
     **SIGNING,
+    **SYSTEM_IMAGES,
     **UPDATES,
     **USAGE,
     **WIPING,

@@ -52,6 +52,14 @@ UPDATES: Final = {
         "Find out which. After a restart with the TPM that was there before it goes on by itself; "
         "else: `osteon update reset-floor --by NAME --reason TEXT`.",
     ),
+    "update-image-differs": Explanation(
+        "A system image is not the one that the maker's lists say it is.",
+        "Tell the maker; what runs goes on.",
+    ),
+    "update-image-downgrade": Explanation(
+        "The maker's list asks for a system that is older than what this box may go back to.",
+        "Tell the maker; what runs goes on.",
+    ),
     "update-metadata-absent": Explanation(
         "There is no repository at this address, or it is not whole.",
         "Check update.url, or the folder of the stick: it must hold `metadata` and `targets`.",

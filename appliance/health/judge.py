@@ -74,6 +74,14 @@ class UpdatesDown:
 
 
 @dataclass(frozen=True, slots=True)
+class SystemTrouble:
+    """Something about the system image of this box, by its code."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Certificate:
     """A certificate of the site YAML. `name`: its key there. Wall seconds."""
 
@@ -112,6 +120,7 @@ class Facts:
     is_audit_unsent: bool = False
     audit_silent_s: float | None = None
     updates: UpdatesDown | None = None
+    system: tuple[SystemTrouble, ...] = ()
 
 
 def judge(facts: Facts, limits: Limits) -> tuple[Standing, ...]:
@@ -132,6 +141,8 @@ def _all(facts: Facts, limits: Limits) -> Iterator[Standing]:
         yield Standing(Trouble(printer.code, printer.name), printer.detail or "no answer")
     if facts.updates is not None:
         yield Standing(Trouble(facts.updates.code, "updates"), facts.updates.detail)
+    for each in facts.system:
+        yield Standing(Trouble(each.code, "system"), each.detail, _URGE_DAYS * DAY_S)
     for certificate in facts.certificates:
         yield from _certificate(certificate, facts.now)
     if facts.silent_s is not None and facts.silent_s >= _SILENT_S:

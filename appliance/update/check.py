@@ -18,14 +18,16 @@ from appliance.clock import Clock
 from appliance.errors import OsteonError, PackError, StorageError, UpdateError
 from appliance.storage import make_folder, remove_tree, storage_error
 from appliance.update import metadata_files
-from appliance.update.choice import Choice, Stand, choose
+from appliance.update.choice import Choice, Stand, choose, choose_os
 from appliance.update.client import Client, refreshed
 from appliance.update.download import download
-from appliance.update.fetching import Fetcher, Report
+from appliance.update.fetching import Amount, Fetcher, Report
 from appliance.update.floor_record import FloorRecord
 from appliance.update.history import Happening, History
 from appliance.update.layout import ROLLOUT_TARGET, UpdateFolder
 from appliance.update.offers import Offer, Offers, read_offers, write_offers
+from appliance.update.os.mirror import Mirror, chosen
+from appliance.update.os.record import OsRecord
 from appliance.update.rollout import MOST_BYTES, Rollout
 from appliance.update.slots import Slot
 from appliance.update.slots import Source as PackSource
@@ -44,7 +46,9 @@ class Box:
     """What an attempt has to know of this box.
 
     root: the TUF root file that came with the box. factory: folder of the packs that did. used:
-    names of the packs that this box uses. slots: reads the analyser's file anew.
+    names of the packs that this box uses. slots: reads the analyser's file anew. os_name: of the
+    system image that runs; None where the box was not flashed with one. os_record: reads the
+    installing unit's file anew.
     """
 
     folder: UpdateFolder
@@ -56,15 +60,21 @@ class Box:
     used: frozenset[str]
     root: bytes
     clock: Clock
+    os_name: str | None = None
+    os_record: Callable[[], OsRecord | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a check has found. `client` and `offers` are what `apply` goes on from."""
+    """What a check has found. `client` and `offers` are what `apply` goes on from.
+
+    os: how the system image of the rollout stands here; None where there is none.
+    """
 
     client: Client
     choices: tuple[Choice, ...]
     offers: Offers
+    os: Choice | None = None
 
     @property
     def outstanding(self) -> tuple[Choice, ...]:
@@ -75,10 +85,15 @@ class Look:
             if choice.stand is Stand.WANTED and choice.name not in self.offers.offers
         )
 
+    @property
+    def wants_os(self) -> bool:
+        """Whether this box is meant to run another system image."""
+        return self.os is not None and self.os.stand is Stand.WANTED
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A pack that was not taken."""
+    """A pack or a system image that was not taken."""
 
     choice: Choice
     error: OsteonError
@@ -136,7 +151,12 @@ def check(box: Box, source: Source) -> Look:
     )
     if after != before:
         write_offers(box.folder.offers, after)
-    look = Look(client, choices, after)
+    os_choice = (
+        choose_os(rollout, box.os_name, box.os_record(), box.device_id, client.now)
+        if box.os_name
+        else None
+    )
+    look = Look(client, choices, after, os_choice)
     _record_look(box, source, look, before, slots)
     _collect(box, slots, before, look)
     return look
@@ -165,9 +185,32 @@ def apply(box: Box, source: Source, look: Look, report: Report) -> tuple[Refusal
         offers = replace(offers, offers={**offers.offers, offer.name: offer})
         write_offers(box.folder.offers, offers)
         _record(box, Happening.OFFERED, choice, source=source.name)
+    refused += _mirror(box, source, look, report)
     if not refused:
         _clear(box.folder.partial)
     return tuple(refused)
+
+
+def _mirror(box: Box, source: Source, look: Look, report: Report) -> Iterator[Refusal]:
+    """What the installing unit needs of this box's system image; nothing where it has none."""
+    if box.os_name is None:
+        return
+    wanted = look.os if look.wants_os else None
+
+    def told(done: int, total: int) -> None:
+        report(Amount(box.os_name or "", done, total))
+
+    mirror = Mirror(box.folder, look.client, source, told)
+    try:
+        published = chosen(look.client, wanted) if wanted else None
+        if mirror.keep(published) and wanted:
+            _record(box, Happening.OFFERED, wanted, source=source.name)
+    except UpdateError as error:
+        if error.code in _ENDS_THE_ATTEMPT or wanted is None:
+            raise
+        _record(box, Happening.REFUSED, wanted, code=error.code, detail=error.detail)
+        mirror.keep(None)  # a recall must arrive all the same
+        yield Refusal(wanted, error)
 
 
 def _fetch(box: Box, fetcher: Fetcher, client: Client, choice: Choice) -> Offer:
@@ -243,7 +286,7 @@ def _collect(box: Box, slots: Mapping[str, Slot], before: Offers, look: Look) ->
     kept |= {choice.digest for choice in look.choices if choice.stand is Stand.WANTED}
     for digest in PackStore(box.folder.packs).remove_all_but(kept):
         box.history.add(box.clock.now(), Happening.REMOVED, digest=digest)
-    if not look.outstanding:
+    if not look.outstanding and not look.wants_os:
         _clear(box.folder.partial)
 
 

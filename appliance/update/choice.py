@@ -6,8 +6,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from appliance.update.layout import is_os_name
+from appliance.update.os.record import OsRecord
 from appliance.update.rollout import PackRollout, Rollout
 from appliance.update.slots import Slot
+from appliance.update.versions import version_key
 
 
 class Stand(StrEnum):
@@ -26,11 +29,13 @@ class Stand(StrEnum):
     """It failed here before."""
     FOREIGN = "foreign"
     """This box uses no pack of that name."""
+    OLDER = "older"
+    """A system image that is older than the running one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One pack of the rollout. `reason`: a code, where it was denied."""
+    """One pack or system image of the rollout. `reason`: a code, where it was denied."""
 
     name: str
     version: str
@@ -53,6 +58,8 @@ def choose(
 
     def choices() -> Iterator[Choice]:
         for name, pack in sorted(rollout.packs.items()):
+            if is_os_name(name):
+                continue
             slot = slots.get(name)
             stand = (
                 Stand.FOREIGN
@@ -63,6 +70,41 @@ def choose(
             yield Choice(name, pack.version, pack.digest, stand, reason)
 
     return tuple(choices())
+
+
+def choose_os(
+    rollout: Rollout, name: str, record: OsRecord | None, device_id: str, now: float
+) -> Choice | None:
+    """How the system image of the rollout stands on a box whose own is called `name`.
+
+    record: of the installing unit; None where it has not run yet. None: nothing is rolled out.
+    """
+    image = rollout.packs.get(name)
+    if image is None:
+        return None
+    reason = record.denied.get(image.version, "") if record else ""
+    stand = _os_stand(image, rollout.recalled, record, device_id, now)
+    return Choice(name, image.version, image.digest, stand, reason)
+
+
+def _os_stand(
+    image: PackRollout,
+    recalled: frozenset[str],
+    record: OsRecord | None,
+    device_id: str,
+    now: float,
+) -> Stand:
+    if image.digest in recalled:
+        return Stand.RECALLED
+    if record and image.version in record.denied:
+        return Stand.DENIED
+    if record and image.version == record.active.version:
+        return Stand.IN_USE
+    if record and version_key(image.version) < version_key(record.active.version):
+        return Stand.OLDER
+    if image.is_halted:
+        return Stand.HALTED
+    return Stand.WANTED if image.is_for(device_id, now) else Stand.LATER
 
 
 def _stand(

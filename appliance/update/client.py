@@ -29,7 +29,14 @@ from appliance.errors import UpdateError
 from appliance.inference.manifest import Trust, are_as_written
 from appliance.storage import make_folder, storage_error
 from appliance.update.floor import Floor, issued, seen
-from appliance.update.layout import METADATA, TARGETS, Release, UpdateFolder, manifest_target
+from appliance.update.layout import (
+    METADATA,
+    TARGETS,
+    Release,
+    UpdateFolder,
+    manifest_target,
+    os_release_target,
+)
 from appliance.update.source import AbsentError, Source
 
 _ABSENT: Final = 404
@@ -46,7 +53,10 @@ _LIMITS: Final = UpdaterConfig(
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A pack as the repository describes it."""
+    """A pack or a system image as the repository describes it.
+
+    manifest: of a pack; of an image, its release.json.
+    """
 
     release: Release
     manifest: TargetFile
@@ -97,13 +107,23 @@ class Client:
         Raises:
             UpdateError: `update-target-missing`, `update-target-invalid`; as `refreshed`.
         """
-        path = manifest_target(name, version)
+        return self._described(manifest_target(name, version), name, version)
+
+    def published_os(self, name: str, version: str) -> Published:
+        """A system image of the role `os`.
+
+        Raises:
+            UpdateError: as `published`.
+        """
+        return self._described(os_release_target(name, version), name, version)
+
+    def _described(self, path: str, name: str, version: str) -> Published:
         target = self.target(path)
         if target is None:
             raise UpdateError("update-target-missing", path)
         release = Release.from_custom(target.custom)
         if (release.name, release.version) != (name, version):
-            raise UpdateError("update-target-invalid", f"{path} describes another pack")
+            raise UpdateError("update-target-invalid", f"{path} describes another one")
         return Published(release, target)
 
 

@@ -63,6 +63,27 @@ def download(source: Source, target: TargetFile, folder: Path, progress: Progres
     return content
 
 
+def read_whole(source: Source, target: TargetFile) -> bytes:
+    """The same from a source that is near: nothing is kept, nothing is resumed.
+
+    Raises:
+        UpdateError: as `download`.
+    """
+    content = bytearray()
+    try:
+        with closing(source.read(hashed_path(target))) as pieces:
+            for _, piece in pieces:
+                content += piece
+                if len(content) > target.length:
+                    raise UpdateError("update-file-long", target.path)
+        target.verify_length_and_hashes(bytes(content))
+    except AbsentError:
+        raise UpdateError("update-file-absent", target.path) from None
+    except LengthOrHashMismatchError:
+        raise UpdateError("update-file-altered", target.path) from None
+    return bytes(content)
+
+
 def refuse_without_room(folder: Path, wanted: int, reserve: int) -> None:
     """Raises UpdateError `update-no-room` where less would be left free than the reserve."""
     try:

@@ -42,7 +42,8 @@ class Floor:
     """What was seen before, and what packs have been committed.
 
     offline_time, online_time: latest signing, in wall seconds, of root or targets, and of snapshot
-    or timestamp. packs: lowest rollback index for each pack name. All zero and empty at first.
+    or timestamp. packs: lowest rollback index by name of a pack or system image. All zero and empty
+    at first.
     """
 
     root: int = 0
@@ -107,12 +108,15 @@ class Floor:
 
     def after_commits(self, slots: Mapping[str, Slot]) -> Floor:
         """Raised to what is kept beside each committed pack, so that going back stays legal."""
-        packs = dict(self.packs)
+        floor = self
         for name, slot in slots.items():
             if slot.state is UpdateState.COMMITTED:
-                lowest = min(pack.rollback_index for pack in slot.kept)
-                packs[name] = max(packs.get(name, 0), lowest)
-        return replace(self, packs=packs)
+                floor = floor.at_least(name, min(pack.rollback_index for pack in slot.kept))
+        return floor
+
+    def at_least(self, name: str, index: int) -> Floor:
+        """With this rollback index, or a higher one, as the lowest of a pack or system image."""
+        return replace(self, packs={**self.packs, name: max(self.packs.get(name, 0), index)})
 
 
 def seen(root: Root, timestamp: Timestamp, snapshot: Snapshot, targets: Targets) -> Seen:

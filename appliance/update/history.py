@@ -38,6 +38,16 @@ class Happening(StrEnum):
     """A pack that nothing uses any more was taken from the store."""
     FLOOR_RESET = "floor-reset"
     """The floor record begins: with the identity of a new box, or anew by order of a person."""
+    INSTALLED = "installed"
+    """A system image lies in the other slot and waits for a restart."""
+    CALLED_OFF = "called-off"
+    """A system image that was installed is wanted no more, or could not be written."""
+    TRIED = "tried"
+    """The machine runs a new system image, which has still to be healthy."""
+    KEPT = "kept"
+    """A system image was healthy and is kept."""
+    TAKEN_BACK = "taken-back"
+    """A system image failed, was recalled, or somebody wants the one before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ that raises a box's time floor; TUF itself has no such field and lets others be 
 _FORMAT: Final = 1
 _FILES: Final = "files"
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]*")
+_OS_NAME: Final = re.compile(r"osteon(-[a-z0-9]+)*")
 _VERSION: Final = re.compile(r"\d+\.\d+\.\d+\.\d+")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -62,9 +63,37 @@ def file_target(sha256: str) -> str:
     return f"models/{_FILES}/{sha256[:2]}/{sha256}.xz"
 
 
+def os_release_target(name: str, version: str) -> str:
+    """The target that says what a published system image consists of.
+
+    Raises:
+        UpdateError: `update-target-invalid`.
+    """
+    if not is_os_name(name) or not is_version(version):
+        raise UpdateError("update-target-invalid", "not a system image's name and version")
+    return f"os/{name}/{version}/release.json"
+
+
+def os_piece_target(sha256: str) -> str:
+    """The target with an xz-compressed piece of a system image whose plain form has this SHA-256.
+
+    Raises:
+        UpdateError: `update-target-invalid`.
+    """
+    if not is_sha256(sha256):
+        raise UpdateError("update-target-invalid", "not a SHA-256")
+    return f"os/{_FILES}/{sha256[:2]}/{sha256}.xz"
+
+
 def is_pack_name(text: object) -> bool:
     """Whether a pack may be published by that name; `files` is where all their files lie."""
-    return isinstance(text, str) and _NAME.fullmatch(text) is not None and text != _FILES
+    is_name = isinstance(text, str) and _NAME.fullmatch(text) is not None
+    return is_name and text != _FILES and not is_os_name(text)
+
+
+def is_os_name(text: object) -> bool:
+    """Whether a system image may have that name (`IMAGE_ID` of its os-release)."""
+    return isinstance(text, str) and _OS_NAME.fullmatch(text) is not None
 
 
 def is_version(text: object) -> bool:
@@ -79,8 +108,9 @@ def is_sha256(text: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What a manifest's target says of its pack (`custom`), signed by the role `models`.
+    """What is published, as its target says (`custom`): a pack or a system image.
 
+    Signed by the role `models` with a pack's manifest, by `os` with an image's release.json.
     files_bytes: of all its files in plain form, for the check of free space.
     """
 
@@ -88,7 +118,7 @@ class Release:
     version: str
     rollback_index: int
     digest: str
-    """`appliance.inference.manifest.Manifest.digest`."""
+    """`appliance.inference.manifest.Manifest.digest`; of an image, that of its release.json."""
     files_bytes: int
 
     @classmethod
@@ -105,7 +135,7 @@ class Release:
                 **others,
             } if (
                 not others
-                and is_pack_name(name)
+                and (is_pack_name(name) or is_os_name(name))
                 and is_version(version)
                 and is_sha256(digest)
                 and not isinstance(index, bool)
@@ -113,7 +143,7 @@ class Release:
                 and min(index, files_bytes) >= 0
             ):
                 return cls(name, version, index, digest, files_bytes)
-        raise UpdateError("update-target-invalid", "a pack's description is not of this format")
+        raise UpdateError("update-target-invalid", "a description is not of this format")
 
     def as_custom(self) -> dict[str, Any]:
         """For the target's `custom`."""
@@ -152,6 +182,11 @@ class UpdateFolder:
     def packs(self) -> Path:
         """The store: one folder for each pack, named by its digest."""
         return self.root / "packs"
+
+    @property
+    def mirror(self) -> Path:
+        """What the maker publishes of this box's system, for the unit that installs it."""
+        return self.root / "os"
 
     @property
     def floors(self) -> tuple[Path, Path]:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final, Self
 
 from appliance.errors import UpdateError
-from appliance.update.layout import is_pack_name, is_sha256, is_version
+from appliance.update.layout import is_os_name, is_pack_name, is_sha256, is_version
 from appliance.update.times import from_iso, to_iso
 
 MOST_BYTES: Final = 1 << 20
@@ -101,7 +101,7 @@ def _parts(tree: Mapping[str, Any]) -> tuple[Mapping[str, PackRollout], frozense
     _only(tree, {"format", "packs", "recalled"})
     if type(tree["format"]) is not int or tree["format"] != _FORMAT:
         raise ValueError("format")
-    packs = {_pack_name(name): _pack(pack) for name, pack in tree["packs"].items()}
+    packs = {_name(name): _pack(pack) for name, pack in tree["packs"].items()}
     return MappingProxyType(packs), frozenset(_sha256(each) for each in _list(tree["recalled"]))
 
 
@@ -149,8 +149,8 @@ def _list(value: Any) -> list[Any]:  # noqa: ANN401 - any JSON value
     return value
 
 
-def _pack_name(text: Any) -> str:  # noqa: ANN401 - any JSON value
-    if not is_pack_name(text):
+def _name(text: Any) -> str:  # noqa: ANN401 - any JSON value
+    if not (is_pack_name(text) or is_os_name(text)):
         raise ValueError("name")
     return str(text)
 

@@ -59,6 +59,10 @@ class FolderSource:
         """See `Source.name`."""
         return str(self._folder)
 
+    def has(self, path: str) -> bool:
+        """Whether something lies there; not whether it can be read."""
+        return (self._folder / path).exists()
+
     def read(self, path: str, begin: int = 0) -> Pieces:
         """See `Source.read`."""
         try:

@@ -1,4 +1,4 @@
-"""What a box tells its maker of its models: versions, states, figures, faults; pure.
+"""What a box tells its maker of its models and its system: versions, states, faults; pure.
 
 Figures over many studies, and codes: nothing of a patient, nothing of one study.
 """
@@ -15,6 +15,7 @@ from appliance.errors import UpdateError
 from appliance.ledger.models import ModelState
 from appliance.update.history import Entry, Happening
 from appliance.update.judge import Fault
+from appliance.update.os.record import OsFault, OsRecord
 from appliance.update.slots import Setback, Slot
 from appliance.update.states import UpdateState
 from appliance.update.times import to_iso
@@ -57,11 +58,33 @@ class PackStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SystemStatus:
+    """The system image of one box.
+
+    name, running: `IMAGE_ID` and `IMAGE_VERSION`. state: empty before the installing unit has run.
+    previous, candidate: versions, empty where there is none. set_back, reason, detail, set_back_at:
+    the newest image that failed or was taken back here, and why.
+    """
+
+    name: str
+    running: str
+    state: str = ""
+    since: str = ""
+    previous: str = ""
+    candidate: str = ""
+    set_back: str = ""
+    reason: str = ""
+    detail: str = ""
+    set_back_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """One box.
 
     product: its version. checked_at: the latest check that found the metadata good; failed_at and
-    failure (a code): the latest that did not, where it came later; else empty.
+    failure (a code): the latest that did not, where it came later; else empty. os: None on a
+    machine that was not flashed with an image.
     """
 
     format: Literal[1]
@@ -72,6 +95,7 @@ class Status:
     failed_at: str
     failure: str
     packs: Mapping[str, PackStatus]
+    os: SystemStatus | None = None
 
     def to_json(self) -> bytes:
         """The payload that the box signs."""
@@ -89,6 +113,15 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class System:
+    """The running system image, and what the installing unit remembers; None before it has run."""
+
+    name: str
+    running: str
+    record: OsRecord | None
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """All that a status is made from; `models` by pack name, `entries` oldest first."""
 
@@ -97,6 +130,7 @@ class Known:
     slots: Mapping[str, Slot]
     models: Mapping[str, ModelState]
     entries: Iterable[Entry]
+    system: System | None = None
 
 
 def status_of(known: Known, now: float) -> Status:
@@ -118,6 +152,27 @@ def status_of(known: Known, now: float) -> Status:
         failed.at if failed else "",
         str(failed.details.get("code", "")) if failed else "",
         packs,
+        _system(known.system) if known.system else None,
+    )
+
+
+def _system(system: System) -> SystemStatus:
+    record = system.record
+    if record is None:
+        return SystemStatus(system.name, system.running)
+    setback = record.setback
+    return SystemStatus(
+        name=system.name,
+        running=system.running,
+        state=record.state,
+        since=to_iso(record.since),
+        previous=record.previous.version if record.previous else "",
+        candidate=record.candidate.version if record.candidate else "",
+        set_back=setback.version if setback else "",
+        reason=setback.reason if setback else "",
+        # What a person wrote stays on the box.
+        detail=setback.detail if setback and setback.reason != OsFault.BY_HAND else "",
+        set_back_at=to_iso(setback.at) if setback else "",
     )
 
 

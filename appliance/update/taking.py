@@ -6,6 +6,7 @@ from appliance.update import slots
 from appliance.update.judge import Fault
 from appliance.update.slots import PackRef, Slot
 from appliance.update.states import UpdateState
+from appliance.update.versions import version_key
 
 
 def taken(
@@ -35,11 +36,6 @@ def newer(one: PackRef | None, other: PackRef | None) -> PackRef | None:
     """The one with the higher version X.Y.Z.B."""
     known = [each for each in (one, other) if each is not None]
     return max(known, key=lambda each: version_key(each.version), default=None)
-
-
-def version_key(version: str) -> tuple[int, ...]:
-    """X.Y.Z.B as numbers."""
-    return tuple(map(int, version.split(".")))
 
 
 def _is_no_news(slot: Slot, offer: PackRef, recalled: frozenset[str]) -> bool:

@@ -11,9 +11,9 @@ _MEMORY: Final = 128 << 20
 """The decoder's own; xz -9 needs 65 MiB."""
 
 
-def pack(content: bytes) -> bytes:
+def pack(content: bytes, preset: int = 9) -> bytes:
     """Compress one file, for the maker: the same bytes for the same content."""
-    return lzma.compress(content, format=lzma.FORMAT_XZ, check=lzma.CHECK_CRC64, preset=9)
+    return lzma.compress(content, format=lzma.FORMAT_XZ, check=lzma.CHECK_CRC64, preset=preset)
 
 
 def unpack(packed: bytes, length: int) -> bytes:

@@ -110,6 +110,13 @@ def test_a_box_takes_a_model_from_a_stick_and_leaves_a_receipt(tmp_path: Path) -
     assert technician.reads("apply", "--from", technician.maker.folder)["outstanding"] == []
 
 
+def test_a_machine_that_was_not_flashed_says_whose_its_system_is(tmp_path: Path) -> None:
+    technician = Technician(tmp_path)
+    for verb in ("go-on", "rollback", "restart", "healthy"):
+        assert "os-not-an-image" in technician.types("os", verb, status=1)
+    assert technician.reads("status")["os"] is None
+
+
 def test_a_floor_is_not_begun_anew_without_a_reason(tmp_path: Path) -> None:
     technician = Technician(tmp_path)
     said = technician.types("reset-floor", "--by", "A. Chen", "--reason", " ", status=2)

@@ -7,6 +7,8 @@ import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 WITHOUT_IMPORT = {
     "pyjpegls": "pydicom's decoder of JPEG-LS",
@@ -58,16 +60,17 @@ def test_what_the_appliance_imports_is_declared() -> None:
     assert not _imported("appliance") - set(_project()["runtime"])
 
 
-def test_what_the_tests_import_is_declared() -> None:
+@pytest.mark.parametrize("folder", ["tests", "updates"])
+def test_what_is_imported_in_a_checkout_alone_is_declared(folder: str) -> None:
     declared = _project()
-    assert not _imported("tests") - {*declared["runtime"], *declared["test"]}
+    assert not _imported(folder) - {*declared["runtime"], *declared["test"]}
 
 
 def test_what_is_declared_is_imported() -> None:
     declared = _project()
     used = {
         "runtime": _imported("appliance"),
-        "test": _imported("tests"),
+        "test": _imported("tests") | _imported("updates"),
         "training": _imported("models"),
     }
     for area, names in declared.items():

@@ -13,6 +13,9 @@ from appliance.config.example import example_yaml
 from appliance.config.load import parse_site
 from appliance.config.receiving import ListenerTls
 from appliance.config.socket_units import PLAIN, TLS, socket_units
+from appliance.daemon.state import StateFolder
+from appliance.update.os.contents import Part
+from appliance.update.os.staging import OsFolder
 from tests.simulators.box import OSTEON, ROOT
 
 UNITS = ROOT / "provisioning" / "systemd"
@@ -102,7 +105,7 @@ def installed(tmp_path: Path) -> Path:
         (folder / unit.name).write_bytes(unit.read_bytes())
     for name, text in socket_units(SITE.dicom).items():
         (folder / name).write_text(text)
-    for program in ("osteon", "touch", "kill"):
+    for program in ("osteon", "touch", "kill", "sh", "sleep", "systemctl"):
         place = tmp_path / "usr/bin" / program
         place.parent.mkdir(exist_ok=True)
         place.touch(mode=0o755)
@@ -127,6 +130,25 @@ def test_systemd_finds_no_fault_in_any_unit(installed: Path) -> None:
     )
     assert done.returncode == 0
     assert done.stdout + done.stderr == ""
+
+
+def test_what_root_has_verified_lies_where_systemd_sysupdate_takes_it() -> None:
+    """And the units that are for flashed boxes only look for a transfer file that there is."""
+    ready = OsFolder(StateFolder(Path("/var/lib/osteon")).os).ready
+    transfers = sorted((UNITS / "sysupdate.d").iterdir())
+    assert len(transfers) == len(Part)
+    for transfer, part in zip(transfers, (Part.VERITY, Part.ROOT, Part.KERNEL), strict=True):
+        text = transfer.read_text()
+        assert f"\nPath={ready}\n" in text
+        assert re.search(rf"^MatchPattern=%M_@v\S*\.{part}$", text, re.MULTILINE), transfer.name
+    names = {transfer.name for transfer in transfers}
+    flashed = ("osteon-os-install", "osteon-healthy", "osteon-boot-failed")
+    for unit in flashed:
+        text = (UNITS / f"{unit}.service").read_text()
+        (found,) = re.findall(
+            r"^ConditionPathExists=/usr/lib/sysupdate\.d/(\S+)$", text, re.MULTILINE
+        )
+        assert found in names
 
 
 def generated(tmp_path: Path, site: str) -> tuple[subprocess.CompletedProcess[str], Path]:

@@ -18,10 +18,13 @@ HOST_IN_MACHINE = Path("/mnt/host")
 """Where the machine sees single files of this host that its package tools need."""
 
 
-def root_archive(suite: str) -> Path:
-    """A tar file of the root, built with mmdebstrap where it is not there yet (a minute)."""
+def root_archive(suite: str, *more: str) -> Path:
+    """A tar file of the root, built with mmdebstrap where it is not there yet (a minute).
+
+    more: packages beside those of every such root.
+    """
     arguments = [
-        *("--variant=apt", f"--include={','.join(BASE)}", *_apt_proxies()),
+        *("--variant=apt", f"--include={','.join((*BASE, *more))}", *_apt_proxies()),
         "--customize-hook=echo 127.0.0.1 localhost >$1/etc/hosts",
         "--customize-hook=echo osteon-test >$1/etc/hostname",
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import lzma
 import shutil
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,12 +32,16 @@ from appliance.update.layout import (
     DELEGATED_PATHS,
     ISSUED,
     MODELS_ROLE,
+    OS_ROLE,
     ROLLOUT_ROLE,
     ROLLOUT_TARGET,
     Release,
     file_target,
     manifest_target,
+    os_piece_target,
+    os_release_target,
 )
+from appliance.update.os.contents import PIECE_BYTES, ImageContents, ImageFile, Part
 from appliance.update.rollout import PackRollout, Rollout, Wave
 from appliance.update.times import to_iso
 from models.training.development_trust import development_signer
@@ -44,9 +49,16 @@ from models.training.development_trust import development_signer
 NAME = "test-spots"
 BEGIN = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 TOP = ("root", "targets", "snapshot", "timestamp")
-DELEGATED = (MODELS_ROLE, ROLLOUT_ROLE)
-THRESHOLD = {"root": 2, "targets": 2, MODELS_ROLE: 2}
-DAYS = {"root": 540, "targets": 180, MODELS_ROLE: 180, ROLLOUT_ROLE: 30, "snapshot": 30}
+DELEGATED = (MODELS_ROLE, OS_ROLE, ROLLOUT_ROLE)
+THRESHOLD = {"root": 2, "targets": 2, MODELS_ROLE: 2, OS_ROLE: 2}
+DAYS = {
+    "root": 540,
+    "targets": 180,
+    MODELS_ROLE: 180,
+    OS_ROLE: 180,
+    ROLLOUT_ROLE: 30,
+    "snapshot": 30,
+}
 TIMESTAMP_DAYS = 10
 
 
@@ -106,6 +118,56 @@ class MadePack:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
         return folder
+
+
+@dataclass(frozen=True)
+class MadeImage:
+    """A system image as its maker has it. `files`: each one's plain content."""
+
+    contents: ImageContents
+    rollback_index: int
+    files: Mapping[Part, bytes]
+
+    @property
+    def name(self) -> str:
+        return self.contents.name
+
+    @property
+    def version(self) -> str:
+        return self.contents.version
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.contents.to_json()).hexdigest()
+
+    def named(self) -> dict[str, bytes]:
+        """The files by the names under which systemd-sysupdate takes them."""
+        return {
+            self.contents.file_name(file): self.files[file.part] for file in self.contents.files
+        }
+
+
+def make_image(
+    version: str = "1.1.0.1", rollback_index: int = 1, name: str = "osteon", *, empty: int = 0
+) -> MadeImage:
+    """An image of some kilobytes. empty: how many bytes of nothing end its root."""
+    root = hashlib.shake_256(f"root {version}".encode()).digest(64) * 1000
+    files = {
+        Part.VERITY: hashlib.shake_256(f"verity {version}".encode()).digest(5000),
+        Part.ROOT: root + bytes(empty),
+        Part.KERNEL: hashlib.shake_256(f"kernel {version}".encode()).digest(9000),
+    }
+    listed = tuple(image_file(part, content) for part, content in files.items())
+    return MadeImage(ImageContents(name, version, listed), rollback_index, files)
+
+
+def image_file(part: Part, content: bytes) -> ImageFile:
+    """What a release.json says of a file."""
+    pieces = [content[at : at + PIECE_BYTES] for at in range(0, len(content), PIECE_BYTES)]
+    sha256 = hashlib.sha256(content).hexdigest()
+    partition = "" if part is Part.KERNEL else str(uuid.UUID(sha256[:32]))
+    hashes = tuple(hashlib.sha256(piece).hexdigest() for piece in pieces)
+    return ImageFile(part, partition, len(content), sha256, hashes)
 
 
 class RepositoryMaker:
@@ -208,8 +270,30 @@ class RepositoryMaker:
             sha256 = hashlib.sha256(content).hexdigest()
             self._add(MODELS_ROLE, target(file_target(sha256), packed), packed)
 
+    def publish_image(self, image: MadeImage, **custom: Any) -> None:
+        """Make a system image a target of `os`, with its pieces."""
+        release = Release(
+            image.name, image.version, image.rollback_index, image.digest, image.contents.length
+        )
+        listed = image.contents.to_json()
+        path = os_release_target(image.name, image.version)
+        self._add(OS_ROLE, target(path, listed, release.as_custom() | custom), listed)
+        for content in image.files.values():
+            for at in range(0, len(content), PIECE_BYTES):
+                piece = content[at : at + PIECE_BYTES]
+                packed = lzma.compress(piece, preset=0)
+                sha256 = hashlib.sha256(piece).hexdigest()
+                self._add(OS_ROLE, target(os_piece_target(sha256), packed), packed)
+
+    def release_image(self, image: MadeImage) -> MadeImage:
+        """Publish a system image, roll it out to everybody, and write all of it."""
+        self.publish_image(image)
+        self.roll_out(image)
+        self.write()
+        return image
+
     def roll_out(
-        self, *chosen: MadePack, halted: bool = False, recalled: Iterable[str] = ()
+        self, *chosen: MadePack | MadeImage, halted: bool = False, recalled: Iterable[str] = ()
     ) -> None:
         """Everybody may take these packs."""
         waves = (Wave(0.0, percent=100.0),)
@@ -254,6 +338,19 @@ class RepositoryMaker:
             meta[f"{role}.json"] = MetaFile.from_data(self.versions[role], content, ["sha256"])
         self._meta = meta
         self._state(**versions)
+
+    def write_with_keys_of(self, role: str, named: Sequence[CryptoSigner]) -> None:
+        """The same, signed by the present keys of a role while other ones are named for it."""
+        forged = self.keys[role]
+        self.keys[role] = named
+        self.write()
+        version = self.versions[role]
+        metadata = Metadata.from_bytes(
+            (self.folder / f"metadata/{version}.{role}.json").read_bytes()
+        )
+        content = signed(metadata.signed, forged)
+        self._write(f"metadata/{version}.{role}.json", content)
+        self.restate(role, content)
 
     def restate(self, role: str, content: bytes) -> None:
         """Snapshot and timestamp over another content of a role, as their thief would sign them."""

@@ -14,10 +14,12 @@ from appliance.ledger.models import ModelState
 from appliance.signing import DeviceSigner
 from appliance.update.history import Entry, Happening
 from appliance.update.judge import Fault
+from appliance.update.os import record as records
+from appliance.update.os.record import OsFault, OsRecord, OsRef
 from appliance.update.rollout import PackRollout, Rollout, Wave
 from appliance.update.slots import PackRef, Setback, Slot, Source
 from appliance.update.states import UpdateState
-from appliance.update.status import PAYLOAD_TYPE, Known, Status, status_of
+from appliance.update.status import PAYLOAD_TYPE, Known, Status, System, status_of
 from appliance.update.status_sending import put_out
 from appliance.update.trial import Rate, Trial
 from updates.errors import PublishError
@@ -199,7 +201,9 @@ def test_a_status_holds_nothing_but_figures_and_codes() -> None:
         "failed_at",
         "failure",
         "packs",
+        "os",
     }
+    assert content["os"] is None
     assert content["packs"]["spots"].keys() == {
         "state",
         "since",
@@ -235,3 +239,54 @@ def test_a_box_whose_clock_is_ahead_is_not_up_to_date() -> None:
     (found,) = rows([known(box)], {box.device_id: ahead}, EVERYBODY, NOW)
     assert found.standing is Standing.TROUBLE
     assert "30 days ahead" in found.why
+
+
+# --- the system -------------------------------------------------------------------------------
+
+IMAGE = PackRollout("a" * 64, "1.2.0.1", (Wave(NOW - 3 * DAY, percent=100.0),))
+FLASHED = records.found("1.1.0.1", "boot", NOW - 30 * DAY)
+
+
+def system_row(record: OsRecord | None, running: str, wanted: PackRollout | None = IMAGE) -> Row:
+    box = signer()
+    known_here = Known(box.device_id, "0.1.0", {}, {}, (), System("osteon", running, record))
+    rollout = Rollout({"osteon": wanted} if wanted else {})
+    (found,) = rows([known(box)], {box.device_id: status_of(known_here, NOW)}, rollout, NOW)
+    assert (found.pack, found.version) == ("osteon", running)
+    return found
+
+
+def begun(boot: str = "boot") -> OsRecord:
+    image = OsRef("1.2.0.1", "a" * 64, 1)
+    return records.begun(FLASHED, image, frozenset({"data"}), boot, NOW - DAY)
+
+
+def test_the_maker_sees_how_each_system_stands() -> None:
+    installed = records.written(begun(), "boot", NOW - DAY)
+    trial = records.started(installed, "next", NOW)
+    ill = records.ailing(trial, "os-unhealthy", "model spots")
+    for record, running, standing, why in (
+        (None, "1.1.0.1", Standing.UNDER_WAY, "1.2.0.1 not there yet"),
+        (FLASHED, "1.1.0.1", Standing.UNDER_WAY, "1.2.0.1 not there yet"),
+        (installed, "1.1.0.1", Standing.UNDER_WAY, "1.2.0.1 installed"),
+        (trial, "1.2.0.1", Standing.UNDER_WAY, "on trial"),
+        (records.blessed(trial, "next", NOW), "1.2.0.1", Standing.UP_TO_DATE, ""),
+        (
+            records.fell_back(ill, OsFault.TRIES, "last", NOW),
+            "1.1.0.1",
+            Standing.REVERTED,
+            "1.2.0.1: os-unhealthy model spots",
+        ),
+    ):
+        row = system_row(record, running)
+        assert (row.standing, row.why) == (standing, why)
+    late = replace(IMAGE, waves=(Wave(NOW - 20 * DAY, percent=100.0),))
+    assert system_row(FLASHED, "1.1.0.1", late).standing is Standing.LATE
+    assert system_row(FLASHED, "1.1.0.1", None).standing is Standing.UP_TO_DATE
+
+
+def test_what_a_person_wrote_of_a_system_stays_on_the_box() -> None:
+    kept = records.blessed(records.started(begun(), "next", NOW), "next", NOW)
+    back = records.taken_back(kept, OsFault.BY_HAND, "li: Mrs Wang", NOW)
+    row = system_row(back, "1.2.0.1")
+    assert (row.standing, row.why) == (Standing.REVERTED, "1.2.0.1: rolled-back-by-hand")

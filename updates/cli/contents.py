@@ -8,7 +8,8 @@ from tuf.api.metadata import Root, TargetFile, Targets
 from appliance.cli.presentation import table
 from appliance.inference.pack_schema import parse_spec
 from appliance.inference.package import DESCRIPTION
-from appliance.update.layout import MODELS_ROLE, Release
+from appliance.update.layout import MODELS_ROLE, OS_ROLE, Release
+from appliance.update.os.contents import ImageContents
 from appliance.update.xz import unpack
 from updates.bundle import Bundle
 from updates.keys import holder_of
@@ -34,8 +35,21 @@ def _about(name: str, document: Meta, bundle: Bundle) -> list[str]:
     if name == MODELS_ROLE:
         releases = [Release.from_custom(each.custom) for each in _manifests(signed)]
         return [f"{each.name} {each.version} {each.digest[:12]}" for each in releases]
+    if name == OS_ROLE:
+        return [line for each in _manifests(signed) for line in _image(each, bundle)]
     before = bundle.authority.get(name)
     return _keys(signed, before.signed if before else None)
+
+
+def _image(listed: TargetFile, bundle: Bundle) -> list[str]:
+    """A system image; of a new one each file with its hash, to be held against one's own build."""
+    release = Release.from_custom(listed.custom)
+    title = f"{release.name} {release.version} index {release.rollback_index}"
+    packed = bundle.files.get(release.digest)
+    if packed is None:
+        return [title]
+    contents = ImageContents.parse(unpack(packed, listed.length))
+    return [f"{title}, new", *(f"{file.part} {file.sha256}" for file in contents.files)]
 
 
 def _manifests(models: Targets) -> list[TargetFile]:

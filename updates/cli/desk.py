@@ -76,7 +76,7 @@ class Desk:
 
     def settle(self, draft: Draft, verb: str, what: str, *, is_dry: bool) -> None:
         """Write a finished draft and log it, or only show it."""
-        files = sorted(draft.added, key=rank)
+        files = sorted({**draft.added, **draft.moved}, key=rank)
         self.perform(draft.write, verb, what, files, is_dry=is_dry)
 
     def perform(

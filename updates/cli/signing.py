@@ -99,7 +99,8 @@ def sign(  # noqa: PLR0913 - the options of a verb
 def accept(desk: Desk, file: Path, *, passphrase: Passphrase, is_dry: bool) -> None:
     """Take a fully signed bundle into the repository; `publish` then serves it."""
     bundle = Bundle.read(file)
-    draft = accepted(desk.workspace.repository, bundle, desk.online(passphrase))
+    workspace = desk.workspace
+    draft = accepted(workspace.repository, bundle, desk.online(passphrase), workspace.pieces)
     if not is_dry:
         desk.workspace.log(*bundle.log)
     what = ", ".join(

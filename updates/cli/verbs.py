@@ -7,6 +7,7 @@ import click
 from updates.cli.ceremony import ceremony, new_key, token_key
 from updates.cli.fleet import fleet
 from updates.cli.history import history
+from updates.cli.images import build_os, lint_os
 from updates.cli.packs import build, lint
 from updates.cli.rolling import rollout
 from updates.cli.rotating import renew, revoke, rotate
@@ -24,6 +25,8 @@ from updates.cli.signing import accept, show, sign
         accept,
         lint,
         build,
+        lint_os,
+        build_os,
         rollout,
         publish,
         refresh,
@@ -36,4 +39,4 @@ from updates.cli.signing import accept, show, sign
     ]
 )
 def publish_group() -> None:
-    """Sign model packs, publish them, and say which box gets which. See updates/README.md."""
+    """Sign models and systems, publish them, and say which box gets which: updates/README.md."""

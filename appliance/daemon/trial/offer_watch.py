@@ -15,7 +15,8 @@ from appliance.errors import PackError
 from appliance.update.layout import UpdateFolder
 from appliance.update.offers import Offer, read_offers
 from appliance.update.slots import PackRef, Slot, Source
-from appliance.update.taking import taken, version_key
+from appliance.update.taking import taken
+from appliance.update.versions import version_key
 
 _LOOK_SECONDS: Final = 2.0
 

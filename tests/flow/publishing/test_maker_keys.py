@@ -262,4 +262,9 @@ def test_what_has_expired_is_not_published(maker: Maker) -> None:
     for holder in ("alice", "carol"):
         maker.sign(bundle, holder, "os")
     with pytest.raises(PublishError, match="expired"):
-        accept(maker.workspace.repository, Bundle.read(bundle), Online(signers, long_ago))
+        accept(
+            maker.workspace.repository,
+            Bundle.read(bundle),
+            Online(signers, long_ago),
+            maker.workspace.pieces,
+        )
