@@ -13,8 +13,9 @@ import pytest
 from appliance.domain import Bone, FractureType, Side
 from models.training.data.dicom_series import write_series
 from models.training.simulation.ct import bend_rib, break_rib
+from models.training.simulation.lungs import Lungs
 from models.training.simulation.rib_mask import cage_bone_mask
-from models.training.simulation.rib_sites import RibSite, beside_lung, sites_on_ribs
+from models.training.simulation.rib_sites import RibSite, sites_on_ribs
 from tests.simulators.thorax import MIDLINE_X_MM, Thorax, thorax
 
 KINDS = [
@@ -63,10 +64,27 @@ def test_sites_lie_on_ribs_and_point_along_them_and_outward(chest: Thorax) -> No
 def test_a_rib_lies_beside_lung_and_a_bone_farther_out_does_not(
     chest: Thorax, site: RibSite
 ) -> None:
-    assert beside_lung(chest.volume, site)
+    lungs = Lungs.of(chest.volume)
+    assert lungs.are_beside(site)
     farther = np.array(site.centre_lps_mm) + 14 * np.array(site.outward)
     x, y, z = (float(each) for each in farther)
-    assert not beside_lung(chest.volume, replace(site, centre_lps_mm=(x, y, z)))
+    assert not lungs.are_beside(replace(site, centre_lps_mm=(x, y, z)))
+
+
+def test_cartilage_beside_an_airway_is_no_rib(chest: Thorax) -> None:
+    voxels = chest.volume.voxels.copy()
+    # A larynx: a tube of air above both lungs, hanging together with them.
+    index = np.indices(voxels.shape)
+    place = chest.volume.to_lps(np.moveaxis(index, 0, -1).astype(float))
+    x, y, z = (place[..., each] for each in range(3))
+    voxels[z > 90] = 40
+    tube = (np.hypot(x - MIDLINE_X_MM, y) < 9) & (z > 60)
+    bronchi = (z > 60) & (z < 66) & (np.abs(y) < 6) & (np.abs(x - MIDLINE_X_MM) < 40)
+    voxels[tube | bronchi] = -900
+    lungs = Lungs.of(replace(chest.volume, voxels=voxels))
+    beside = RibSite((MIDLINE_X_MM, -12.0, 115.0), (1.0, 0.0, 0.0), (0.0, -1.0, 0.0))
+    assert lungs.blocks.any()
+    assert not lungs.are_beside(beside)
 
 
 def test_where_there_is_no_bone_there_is_no_site(chest: Thorax) -> None:

@@ -52,7 +52,7 @@ def find_thorax(volume: Volume) -> Thorax:
     size = block_size(volume.spacing_mm)
     means = block_means(volume.voxels, size)
     spacing = np.array(volume.spacing_mm) * size
-    lung = _lungs(means, spacing)
+    lung = lung_blocks(means, spacing)
     bone = (means >= BONE_FROM_HU) & _cage(lung, spacing)
     if not bone.any():
         raise AnalysisError("thorax-not-recognised", "no bone beside the lungs")
@@ -85,7 +85,14 @@ def block_means(voxels: NDArray[np.int16], size: tuple[int, int, int]) -> NDArra
     return means
 
 
-def _lungs(means: NDArray[np.float32], spacing: NDArray[np.float64]) -> NDArray[np.bool_]:
+def lung_blocks(means: NDArray[np.float32], spacing: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Blocks of lung, with the airways that hang together with it.
+
+    means: HU of blocks. spacing: mm between them.
+
+    Raises:
+        AnalysisError: `thorax-not-recognised`.
+    """
     pieces, count = ndimage.label(means < AIR_BELOW_HU)
     numbers = np.arange(1, count + 1)
     ml = np.bincount(pieces.ravel(), minlength=count + 1)[1:] * float(np.prod(spacing)) / 1000

@@ -14,15 +14,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.inference.steps.ct_bone_mask import find_thorax
-from models.training.ct.patches import Patch, bent_patch, fractured_patch, intact_patch, save
+from models.training.ct.patches import (
+    Patch,
+    bent_patch,
+    fractured_patch,
+    intact_patch,
+    save,
+    wedge_patch,
+)
 from models.training.ct.sites import sites_of
 from models.training.data.ct_scans import FOLDS, LIDC, Scan, for_training, scans
+from models.training.simulation.other_bones import sites_on_bone
 from models.training.simulation.rib_sites import RibSite
 
 CHUNK = 50
-FRACTURED, BENT, INTACT_RIB, CAGE = 0.52, 0.08, 0.18, 0.14
+FRACTURED, BENT, INTACT_RIB, CAGE = 0.58, 0.05, 0.16, 0.13
 """Shares of the patches; the rest is intact round anything as dense as bone, wherever it lies."""
+OTHER_BONES = 0.16
+"""Share of a labelled scan's patches on sternum, clavicle, scapula and vertebrae."""
 DENSE_FROM_HU = 220
+WEDGES = 0.3
+"""Of those, on vertebrae."""
 SITES = 1500
 """Of each scan, from which patches are drawn."""
 SCAN_WEIGHT = {
@@ -42,6 +54,7 @@ class _Source:
     sites: list[RibSite]
     cage_lps_mm: NDArray[np.float64]
     dense_lps_mm: NDArray[np.float64]
+    others: list[tuple[RibSite, NDArray[np.bool_]]]
 
 
 def main() -> None:
@@ -88,11 +101,20 @@ def _source(scan: Scan) -> _Source:
     dense = np.argwhere(scan.volume.voxels > DENSE_FROM_HU)
     some = dense[rng.integers(0, len(dense), 20000)].astype(np.float64)
     cage = find_thorax(scan.volume).bone_lps_mm
-    return _Source(scan, sites_of(scan, SITES, rng), cage, scan.volume.to_lps(some))
+    others = [
+        (site, each.mask)
+        for each in scan.others
+        for site in sites_on_bone(
+            scan.volume, each.mask, each.bone, count=SITES // 15, rng=rng, side=each.side
+        )
+    ]
+    return _Source(scan, sites_of(scan, SITES, rng), cage, scan.volume.to_lps(some), others)
 
 
 def _patch(source: _Source, rng: np.random.Generator) -> Patch:
     volume, bone = source.scan.volume, source.scan.bone
+    if source.others and rng.uniform() < OTHER_BONES:
+        return _other_bone(source, rng)
     lot = rng.uniform()
     if lot < FRACTURED + BENT + INTACT_RIB:
         site = source.sites[rng.integers(len(source.sites))]
@@ -104,6 +126,19 @@ def _patch(source: _Source, rng: np.random.Generator) -> Patch:
     on_cage = lot < FRACTURED + BENT + INTACT_RIB + CAGE
     places = source.cage_lps_mm if on_cage else source.dense_lps_mm
     return intact_patch(volume, places[rng.integers(len(places))], rng)
+
+
+def _other_bone(source: _Source, rng: np.random.Generator) -> Patch:
+    volume, broken = source.scan.volume, rng.uniform() < FRACTURED
+    if rng.uniform() < WEDGES and source.scan.bodies:
+        body = source.scan.bodies[rng.integers(len(source.scan.bodies))]
+        if broken:
+            return wedge_patch(volume, body, rng)
+        return intact_patch(volume, np.array(body.centre_lps_mm), rng)
+    site, mask = source.others[rng.integers(len(source.others))]
+    if broken:
+        return fractured_patch(volume, mask, site, rng)
+    return intact_patch(volume, np.array(site.centre_lps_mm), rng)
 
 
 if __name__ == "__main__":

@@ -33,12 +33,15 @@ from appliance.imaging import Volume
 from models.training.ct.pack import FOLDER, RUNTIMES, detections, load
 from models.training.ct.sites import far_apart, sites_of
 from models.training.data.ct_scans import FOLDS, Scan, for_tuning, scans
+from models.training.data.evaluation_sites import sites_looked_at
 from models.training.simulation.ct import Fracture, break_rib
 
 FRACTURES = 12
 SITES = 240
 APART_MM = 45.0
 THICK_MM = 5.0
+THICK = ", thick"
+"""Ends the names of such readings."""
 HIT = Within(15.0)
 KINDS = (
     FractureType.DISPLACED,
@@ -52,7 +55,8 @@ def fractured(scan: Scan, seed: int) -> tuple[Volume, list[Fracture]]:
     """The scan with up to `FRACTURES` fractures, the kinds in turn."""
     rng = np.random.default_rng((5, seed))
     volume, made = scan.volume, []
-    for site in far_apart(sites_of(scan, SITES, rng), APART_MM, rng):
+    sites = sites_looked_at(scan.patient) or sites_of(scan, SITES, rng)
+    for site in far_apart(sites, APART_MM, rng):
         kind = KINDS[(len(made) + seed) % len(KINDS)]
         volume, fracture = break_rib(volume, scan.bone, site, kind, seed=int(rng.integers(2**31)))
         made.append(fracture)
@@ -96,7 +100,7 @@ def readings(scan: Scan, reads: int) -> Iterator[tuple[str, Volume, list[Fractur
         yield name, volume, made
         thick = thickened(volume)
         if thick is not volume:
-            yield f"{name}, thick", thick, made
+            yield f"{name}{THICK}", thick, made
 
 
 def main() -> None:
@@ -129,8 +133,12 @@ def main() -> None:
             ]
             told["wrong"] = [round(m.mark.score, 3) for m in exams[-1].marks if not m.hits]
             print(json.dumps(told), flush=True)
-    for name, part in {"all": exams, **by_lesion(exams, "type")}.items():
-        print(json.dumps(_figures(name, part)))
+    as_scanned = [exam for exam in exams if not exam.name.endswith(THICK)]
+    thick = [exam for exam in exams if exam.name.endswith(THICK)]
+    for slices, some in (("all", exams), ("as scanned", as_scanned), ("thick", thick)):
+        for name, part in {"all": some, **by_lesion(some, "type")}.items():
+            if part:
+                print(json.dumps(_figures(f"{name}, slices {slices}", part)))
     intact = [exam for exam in exams if not exam.is_positive]
     limits = {f"{each:g}": threshold_for_false_positives(each, intact) for each in (1.0, 0.1)}
     print(json.dumps({"scores for so many false positives per intact scan": limits}))

@@ -9,23 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from appliance.domain import FractureType
+from appliance.domain import Bone, FractureType
 from appliance.imaging import Volume
 from appliance.inference.steps.ct_tiles import cut_cube
 from models.training.simulation.ct import bend_rib, break_rib
 from models.training.simulation.rib_sites import RibSite
+from models.training.simulation.vertebra import VertebralBody, wedge
 
 EDGE = 56
 """Voxels of 1 mm: training cuts 40 out of it at random."""
 NEIGHBOURHOOD_MM = 62.0
+Kinds = tuple[tuple[FractureType, float], ...]
 THIN_SHARE, THIN_MM = 0.3, 1.25
 """So many patches, broken or not, are first interpolated to thin slices: a cut is crisp in them."""
-KINDS = (
-    (FractureType.DISPLACED, 0.34),
-    (FractureType.NON_DISPLACED, 0.26),
-    (FractureType.BUCKLE, 0.30),
-    (FractureType.SEGMENTAL, 0.10),
+KINDS: Kinds = (
+    (FractureType.DISPLACED, 0.38),
+    (FractureType.NON_DISPLACED, 0.28),
+    (FractureType.BUCKLE, 0.22),
+    (FractureType.SEGMENTAL, 0.12),
 )
+
+
+KINDS_OF_OTHER_BONES: Kinds = ((FractureType.DISPLACED, 0.55), (FractureType.NON_DISPLACED, 0.45))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +48,24 @@ class Patch:
 def fractured_patch(
     volume: Volume, bone: NDArray[np.bool_], site: RibSite, rng: np.random.Generator
 ) -> Patch:
-    """A patch with one simulated fracture of a random kind near its middle."""
+    """A patch with one simulated fracture of a random kind near its middle.
+
+    bone: mask that the site lies on.
+    """
     part, part_bone = _neighbourhood(volume, bone, site.centre_lps_mm, rng)
-    kinds, weights = zip(*KINDS, strict=True)
+    choice = KINDS if site.bone is Bone.RIB else KINDS_OF_OTHER_BONES
+    kinds, weights = zip(*choice, strict=True)
     kind = kinds[rng.choice(len(kinds), p=weights)]
     broken, fracture = break_rib(part, part_bone, site, kind, seed=int(rng.integers(2**31)))
     return _cut(broken, np.array(fracture.centres_lps_mm), str(kind), rng)
+
+
+def wedge_patch(volume: Volume, body: VertebralBody, rng: np.random.Generator) -> Patch:
+    """A patch with one vertebral body pressed down in front."""
+    nothing = np.zeros(volume.voxels.shape, dtype=bool)
+    part, _ = _neighbourhood(volume, nothing, body.centre_lps_mm, rng)
+    pressed, fracture = wedge(part, body, seed=int(rng.integers(2**31)))
+    return _cut(pressed, np.array(fracture.centres_lps_mm), str(fracture.type), rng)
 
 
 def bent_patch(

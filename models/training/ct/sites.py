@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from models.training.data.ct_scans import Scan
-from models.training.simulation.rib_sites import RibSite, beside_lung, sites_on_ribs
+from models.training.simulation.lungs import Lungs
+from models.training.simulation.rib_sites import RibSite, sites_on_ribs
 
 
 def sites_of(scan: Scan, count: int, rng: np.random.Generator) -> list[RibSite]:
     """About `count` places on ribs; beside lung only, where the bones are not told apart."""
+    lungs = Lungs.of(scan.volume)
     centre = scan.volume.to_lps(np.argwhere(scan.bone)[::50].astype(np.float64)).mean(axis=0)
     return [
         site
@@ -26,7 +28,7 @@ def sites_of(scan: Scan, count: int, rng: np.random.Generator) -> list[RibSite]:
             side=rib.side,
             rib_number=rib.number,
         )
-        if rib.number is not None or beside_lung(scan.volume, site)
+        if rib.number is not None or lungs.are_beside(site)
     ]
 
 

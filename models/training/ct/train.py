@@ -11,22 +11,24 @@ import argparse
 import json
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from appliance.domain import FractureType
 from models.training.ct.augment import training_sample
 from models.training.ct.network import CORE, FractureNet, heatmap_loss
 
-BATCH = 16
-HIGHEST_RATE = 2e-3
+BATCH = 12
+HIGHEST_RATE = 1e-3
 SAVE_EVERY = 100
-HARD = 4
+EMA = 0.99
+"""Of the weights that are saved: an average over about the last hundred steps."""
+HARD = 3
 """Of a batch, once there are any."""
 
 
@@ -37,7 +39,9 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=4500)
     parser.add_argument("--rate", type=float, default=HIGHEST_RATE)
-    parser.add_argument("--hard", type=Path, help="folder of hard negatives, four of a batch")
+    parser.add_argument("--hard", type=Path, help="folder of hard negatives, some of each batch")
+    parser.add_argument("--start", type=Path, help="weights to begin with, from `earlier`")
+    parser.add_argument("--without", nargs="*", default=[], help="kinds of patches to leave out")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
@@ -51,12 +55,16 @@ def train(chosen: argparse.Namespace) -> None:
     checkpoint = chosen.out / "checkpoint.pt"
     torch.manual_seed(chosen.seed)
     network = FractureNet().to(memory_format=torch.channels_last_3d)
+    if chosen.start is not None:
+        network.load_state_dict(torch.load(chosen.start, weights_only=True))
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(EMA), use_buffers=True)
     optimiser = torch.optim.AdamW(network.parameters(), lr=chosen.rate, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(_rate, steps=chosen.steps))
     step = 0
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         network.load_state_dict(state["network"])
+        average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
         schedule.load_state_dict(state["schedule"])
         step = state["step"]
@@ -66,8 +74,7 @@ def train(chosen: argparse.Namespace) -> None:
     began = time.monotonic()
     while step < chosen.steps:
         rng = np.random.default_rng((chosen.seed, step))
-        lesson = _lesson(step / chosen.steps)
-        cubes, target = _batch(parts, rng, lesson)
+        cubes, target = _batch(parts, rng, _vigour(step / chosen.steps))
         logits = network(cubes.to(memory_format=torch.channels_last_3d))
         loss = heatmap_loss(logits, target)
         optimiser.zero_grad(set_to_none=True)
@@ -75,6 +82,7 @@ def train(chosen: argparse.Namespace) -> None:
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()
         schedule.step()
+        average.update_parameters(network)
         step += 1
         losses.append((float(loss.detach()), *_scores(logits.detach(), target)))
         if step % 20 == 0:
@@ -87,41 +95,36 @@ def train(chosen: argparse.Namespace) -> None:
         if step % SAVE_EVERY == 0 or step == chosen.steps:
             state = {
                 "network": network.state_dict(),
+                "average": average.state_dict(),
                 "optimiser": optimiser.state_dict(),
                 "schedule": schedule.state_dict(),
                 "step": step,
             }
             torch.save(state, checkpoint.with_suffix(".part"))
             checkpoint.with_suffix(".part").rename(checkpoint)
-            torch.save(network.state_dict(), chosen.out / "latest.pt")
+            torch.save(average.module.state_dict(), chosen.out / "latest.pt")
             parts = _parts(chosen)
-    torch.save(network.state_dict(), chosen.out / "weights.pt")
+    torch.save(average.module.state_dict(), chosen.out / "weights.pt")
 
 
-Patches = tuple[NDArray[np.int16], NDArray[np.float32], NDArray[np.bool_]]
+Patches = tuple[NDArray[np.int16], NDArray[np.float32]]
 
 
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """most: only the first so many patches. subtle: buckles too. vigour: of the augmentation."""
-
-    most: int | None
-    subtle: bool
-    vigour: float
-
-
-def load_patches(folder: Path) -> Patches:
-    """Cached patches of a folder: HU (n, e, e, e), centres (n, 2, 3), and which are buckles."""
+def load_patches(folder: Path, without: Sequence[str] = ()) -> Patches:
+    """Cached patches of a folder, some kinds left out: HU (n, e, e, e) and centres (n, 2, 3)."""
     files = [np.load(path) for path in sorted(folder.glob("patches-[0-9]*.npz"))]
     hu, centres, kinds = (
         np.concatenate([file[name] for file in files]) for name in ("hu", "centres", "kinds")
     )
-    return hu, centres, kinds == FractureType.BUCKLE
+    if without:
+        kept = ~np.isin(kinds, without)
+        hu, centres = hu[kept], centres[kept]
+    return hu, centres
 
 
 def _parts(chosen: argparse.Namespace) -> list[tuple[Patches, int]]:
     """Patches and how many of each batch."""
-    usual = load_patches(chosen.patches)
+    usual = load_patches(chosen.patches, chosen.without)
     if chosen.hard is None or not any(chosen.hard.glob("patches-[0-9]*.npz")):
         return [(usual, BATCH)]
     return [(usual, BATCH - HARD), (load_patches(chosen.hard), HARD)]
@@ -132,10 +135,9 @@ def _rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / 30) * (0.02 + 0.49 * (1 + math.cos(math.pi * step / steps)))
 
 
-def _lesson(progress: float) -> Lesson:
-    """What is taught: with everything at once the network finds bone, and for long nothing else."""
-    vigour = float(np.clip((progress - 0.3) / 0.3, 0, 1))
-    return Lesson(400 if progress < 0.08 else None, progress >= 0.2, vigour)
+def _vigour(progress: float) -> float:
+    """Of the augmentation: gentle first."""
+    return min(0.9, 0.4 + progress)
 
 
 def _scores(logits: torch.Tensor, target: torch.Tensor) -> tuple[float, float]:
@@ -147,15 +149,12 @@ def _scores(logits: torch.Tensor, target: torch.Tensor) -> tuple[float, float]:
 
 
 def _batch(
-    parts: list[tuple[Patches, int]], rng: np.random.Generator, lesson: Lesson
+    parts: list[tuple[Patches, int]], rng: np.random.Generator, vigour: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     samples = []
-    for (hu, centres, subtle), count in parts:
-        allowed = np.arange(len(hu))[: lesson.most]
-        if not lesson.subtle:
-            allowed = allowed[~subtle[allowed]]
-        chosen = rng.choice(allowed, count)
-        samples += [training_sample(hu[n], centres[n], rng, lesson.vigour) for n in chosen]
+    for (hu, centres), count in parts:
+        chosen = rng.integers(len(hu), size=count)
+        samples += [training_sample(hu[n], centres[n], rng, vigour) for n in chosen]
     cubes, targets = zip(*samples, strict=True)
     return torch.stack(cubes), torch.stack(targets)
 

@@ -10,16 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from appliance.domain import Side
+from appliance.domain import Bone, Side
 from appliance.errors import AnalysisError
 from appliance.imaging import Volume
 from models.training.data.volumes import lidc_labels, lidc_volume, read_dicom_folder
 from models.training.simulation.rib_mask import cage_bone_mask
+from models.training.simulation.vertebra import VertebralBody, bodies
 
 DEMO_RIB = "rib_left_7"
 """Of LIDC-IDRI-0087: never a site in training, so that the demo can break it."""
 TUNING_RIBS = ("rib_left_4", "rib_left_10", "rib_right_5", "rib_right_8")
 """Of LIDC-IDRI-0087: never a site in training either; the operating point is chosen on them."""
+OTHERS = (
+    ("sternum", Bone.STERNUM, Side.MIDLINE),
+    ("clavicula_left", Bone.CLAVICLE, Side.LEFT),
+    ("clavicula_right", Bone.CLAVICLE, Side.RIGHT),
+    ("scapula_left", Bone.SCAPULA, Side.LEFT),
+    ("scapula_right", Bone.SCAPULA, Side.RIGHT),
+)
+VERTEBRAE = (*(f"T{number}" for number in range(1, 13)), "L1", "L2")
 HELD_OUT_MARGIN_MM = 10.0
 LIDC = "lidc-idri-0087"
 
@@ -49,13 +58,27 @@ class RibMask:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherMask:
+    """A labelled bone of the chest that is no rib."""
+
+    mask: NDArray[np.bool_]
+    bone: Bone
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
-    """One series of one patient, with the rib bone that fractures may be made in."""
+    """One series of one patient, with the bone that fractures may be made in.
+
+    bone: rib bone, all of it. others, bodies: where the scan is labelled.
+    """
 
     patient: str
     volume: Volume
     bone: NDArray[np.bool_]
     ribs: tuple[RibMask, ...]
+    others: tuple[OtherMask, ...] = ()
+    bodies: tuple[VertebralBody, ...] = ()
 
 
 def scans(data: Path, patients: tuple[str, ...]) -> Iterator[Scan]:
@@ -93,7 +116,16 @@ def labelled_lidc(folder: Path) -> Scan:
             mask = labels.labels == _label(labels.names, _name(side, number))
             if mask.any():
                 ribs.append(RibMask(mask, side, number))
-    return Scan(LIDC, volume, labels.mask("rib_"), tuple(ribs))
+    others = (OtherMask(labels.mask(prefix), bone, side) for prefix, bone, side in OTHERS)
+    vertebrae = [labels.labels == _label(labels.names, f"vertebrae_{name}") for name in VERTEBRAE]
+    return Scan(
+        LIDC,
+        volume,
+        labels.mask("rib_"),
+        tuple(ribs),
+        tuple(each for each in others if each.mask.any()),
+        tuple(bodies(volume, vertebrae, labels.mask("spinal_cord"))),
+    )
 
 
 def for_training(scan: Scan) -> Scan:

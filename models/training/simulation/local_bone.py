@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from appliance.domain import Bone
 from appliance.imaging import Volume
 from models.training.simulation.rib_sites import RibSite
 
 RADIUS_MM = 36.0
-TUBE_MM = 16.0
-"""Across the rib; farther out lies no part of it, though it is curved."""
+TUBE_MM = {Bone.STERNUM: 32.0, Bone.SCAPULA: 26.0}
+"""Radius across `along` that a break reaches; of the flat bones, which are wide."""
+ROUND_TUBE_MM = 16.0
+"""Of all others: farther out lies no part of a rib, though it is curved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,9 @@ def local_bone(volume: Volume, ribs: NDArray[np.bool_], site: RibSite) -> LocalB
     source = volume.voxels[box].astype(np.float32)
     index = np.moveaxis(np.indices(source.shape, dtype=np.float64), 0, -1) + first
     offset = volume.to_lps(index) - np.array(site.centre_lps_mm)
+    tube_mm = TUBE_MM.get(site.bone, ROUND_TUBE_MM)
     # Without labels a rib hangs together with its neighbours by the spine: they stay as they are.
-    tube = np.linalg.norm(np.cross(offset, np.array(site.along)), axis=-1) < TUBE_MM
+    tube = np.linalg.norm(np.cross(offset, np.array(site.along)), axis=-1) < tube_mm
     mask = ribs[box]
     near = mask & (np.linalg.norm(offset, axis=-1) < 8)
     pieces, _ = ndimage.label(mask & tube)

@@ -16,8 +16,6 @@ REACH_MM = 12.0
 """Radius of the piece of rib from which a site's direction is taken."""
 ELONGATION = 2.6
 """Length to width (standard deviations) from which a piece counts as tubular."""
-LUNG_BELOW_HU = -500
-LUNG_LEAST_MM = 3
 RIB_WIDTH_MM = (1.2, 6.5)
 """Standard deviations across, smallest and largest, that a rib can have."""
 
@@ -69,16 +67,6 @@ def sites_on_ribs(
         count -= 1
         if count == 0:
             return
-
-
-def beside_lung(volume: Volume, site: RibSite) -> bool:
-    """Whether lung begins within 16 mm inward of the site: so it does of ribs, not of scapulae."""
-    depths = np.arange(6.0, 17.0)
-    inward = np.array(site.centre_lps_mm) - depths[:, None] * np.array(site.outward)
-    index = np.rint(volume.to_index(inward)).astype(int)
-    if (index < 0).any() or (index >= volume.voxels.shape).any():
-        return False
-    return int((volume.voxels[tuple(index.T)] < LUNG_BELOW_HU).sum()) >= LUNG_LEAST_MM
 
 
 def _site_at(

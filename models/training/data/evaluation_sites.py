@@ -1,0 +1,31 @@
+"""Where fractures are made in the patients that are only measured: places somebody looked at.
+
+Found as `models.training.ct.sites` finds them, at least 14 mm apart; then each was looked at in
+three planes, and what lay on cartilage was left out. Without this, larynx and vessels counted as
+ribs.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+from models.training.simulation.rib_sites import RibSite
+
+FILE = Path(__file__).with_name("evaluation_sites.json")
+"""For each patient: rows of centre (LPS mm), along and outward (unit vectors, LPS)."""
+
+
+def sites_looked_at(patient: str) -> list[RibSite] | None:
+    """The rib sites of a patient; `None` where nobody looked."""
+    rows = _rows().get(patient)
+    if rows is None:
+        return None
+    return [RibSite(*((x, y, z) for x, y, z in row)) for row in rows]
+
+
+@cache
+def _rows() -> dict[str, list[list[list[float]]]]:
+    rows: dict[str, list[list[list[float]]]] = json.loads(FILE.read_text("utf-8"))
+    return rows
