@@ -68,8 +68,8 @@ def _start(
 
 
 def _degraded(cube: Tensor, rng: np.random.Generator, vigour: float) -> Tensor:
-    if rng.uniform() < 0.25 * vigour:
-        cube = _thicker(cube, int(rng.choice((2, 3, 4, 5))))
+    if rng.uniform() < 0.45 * vigour:
+        cube = _thicker(cube, int(rng.choice((3, 4, 5))))
     lot = rng.uniform()
     if lot < 0.35 * vigour:
         smooth = functional.avg_pool3d(

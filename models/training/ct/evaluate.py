@@ -79,11 +79,13 @@ def thickened(volume: Volume) -> Volume:
     )
 
 
-def lesion(fracture: Fracture) -> Lesion:
-    """What figures are stratified by."""
+def lesion(fracture: Fracture, volume: Volume) -> Lesion:
+    """What figures are stratified by; the volume is the one that was read."""
+    slices = "up to 3 mm" if volume.spacing_mm[0] <= 3 else "above 3 mm"
     attributes = {
-        "bone": "rib",
+        "bone": fracture.site.bone.value,
         "type": fracture.type.value,
+        "type and slices": f"{fracture.type.value}, {slices}",
         "displacement": _displacement(fracture.displacement_mm),
     }
     if fracture.site.side is not Side.UNDETERMINED:
@@ -120,7 +122,8 @@ def main() -> None:
         chosen = for_tuning(scan) if given.tuning else scan
         for name, volume, made in readings(chosen, given.reads if chosen.ribs else 0):
             marks = detections(volume, network, given.pack)
-            exam = Exam(scan.patient, name, tuple(map(lesion, made)), marks)
+            lesions = tuple(lesion(each, volume) for each in made)
+            exam = Exam(scan.patient, name, lesions, marks)
             exams.append(score(exam, HIT))
             told: dict[str, object] = {
                 "patient": scan.patient,
