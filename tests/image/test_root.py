@@ -10,6 +10,7 @@ import json
 import os
 import re
 import subprocess
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,8 @@ def started(root: Path, tmp_path: Path) -> Iterator[Started]:
         content["mail"]["ca_file"] = "/etc/osteon/mail-ca.crt"
         (settings / "site.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
         binds = (f"--bind={tmp_path / name}:/{name}" for name in ("keep", "data"))
-        options = ("--read-only", "--resolv-conf=off", *binds)
+        # The machine's id is its firmware's: systemd's host key is bound to it.
+        options = ("--read-only", "--resolv-conf=off", f"--uuid={uuid.uuid4()}", *binds)
         machine = Machine(root, options=options, reaches_packages=False)
         machine.boot()
         try:
