@@ -5,7 +5,8 @@ UV := .venv/bin/uv
 # ippeveprinter, Orthanc and mkfs lie there, and a plain user has no /usr/sbin in PATH.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: demo demo-update demo-wipe test check docs bench test-slow sweep evaluate setup lock clean
+.PHONY: demo demo-update demo-wipe test check docs bench test-slow sweep evaluate setup lock clean \
+	image test-image
 
 demo: setup
 	@$(PYTHON) -m tests.demo
@@ -49,6 +50,14 @@ evaluate: setup
 
 setup:
 	@provisioning/setup
+
+# The appliance's disk image (as root); what is built is kept, and built anew where its inputs change.
+image: setup
+	@image-build/build
+
+# The image in an emulated machine: first boot, studies, power cut, wipe. Needs no KVM.
+test-image: image
+	$(PYTHON) -m pytest -m image -p no:xdist -s tests/image
 
 # Anew from pyproject.toml, with the newest releases; needs the network.
 lock: setup

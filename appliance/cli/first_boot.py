@@ -15,6 +15,7 @@ from appliance.clock import SystemClock
 from appliance.daemon.state import StateFolder
 from appliance.daemon.updating import begin_floor_of_new_box, floor_at_start, note_first_floor
 from appliance.errors import ConfigError, StorageError, UsageError
+from appliance.keyring import KeyRing
 from appliance.provision.fingerprint import grouped
 from appliance.provision.identity import ensure_identity, open_signer
 from appliance.provision.importing import (
@@ -25,11 +26,13 @@ from appliance.provision.importing import (
     import_site,
     is_untouched,
 )
+from appliance.provision.key_home import KeyCredential
 from appliance.provision.keyseal import SYSTEM_SEALS
 from appliance.provision.programs import answer_of
 from appliance.provision.stick import FAULTS_FILE, Stick
 from appliance.provision.volume import LABELS, mounted, wait_for_volume
 from appliance.signing import DeviceSigner
+from appliance.storage import make_folder
 from appliance.update.floor_tie import Standing
 
 SIGNERS: Final = (
@@ -139,6 +142,18 @@ class _Floor:
                 note_first_floor(self._state, now)
 
 
+@first_boot.command("master-key")
+def master_key_verb() -> None:
+    """Make the key of all studies, sealed to this machine; one that is there is left alone."""
+    home = KeyCredential()
+    if home.path.exists():
+        screen().print(f"{home.path} is there already: left as it is.", soft_wrap=True)
+        return
+    make_folder(home.path.parent, mode=0o700)
+    home.write(KeyRing.create())
+    screen().print("master key: made, sealed to this machine")
+
+
 @first_boot.command("import")
 @click.option(
     "--from",
@@ -228,14 +243,14 @@ def import_verb(  # noqa: PLR0913 - the options of one command
 
 
 def _confirming(given: str | None, *, is_unattended: bool) -> Confirm:
-    def confirm(digits: str) -> None:
+    def confirm(name: str, digits: str) -> None:
         if given is not None:
             check_fingerprint(given, digits, _ALL_DIGITS)
             return
-        screen().print(f"The file is not signed. SHA-256: {grouped(digits)}", soft_wrap=True)
+        screen().print(f"{name} is not signed. SHA-256: {grouped(digits)}", soft_wrap=True)
         if is_unattended or not sys.stdin.isatty():
             raise ConfigError("site-unsigned", grouped(digits))
-        screen().print("Compare it with `sha256sum site.yaml` on the computer it was written on.")
+        screen().print(f"Compare it with `sha256sum {name}` on the computer it was written on.")
         answer = click.prompt(f"If they agree, type the first {TYPED_DIGITS} digits")
         check_fingerprint(answer, digits, TYPED_DIGITS)
 

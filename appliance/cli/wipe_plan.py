@@ -22,6 +22,8 @@ from appliance.wipe.programs import Programs
 _INSTALLED: Final = Path("/etc/osteon/site.yaml")
 _CREDENTIALS: Final = (Path("/etc/credstore.encrypted"), Path("/etc/credstore"))
 _HOST_KEY: Final = Path("/var/lib/systemd/credential.secret")
+_VOLUME_KEY: Final = Path("/keep/data.key")
+"""The appliance's, on a machine without a usable TPM2."""
 _LABEL: Final = Path("/sys/class/dmi/id/product_serial")
 _SECRETS: Final = {
     "master_key_file": "the master key",
@@ -84,7 +86,8 @@ def gather_plan(
         media=disks.media,
         folders=(str(box.state), *(str(place) for place in settings if place.is_dir())),
         files=tuple(str(place) for place in settings if not place.is_dir()),
-        identity=str(box.identity),
+        # On the appliance a link: it lies outside of what is encrypted, to be there until the end.
+        identity=str(box.identity.resolve()),
         last_keys=(*_named_device_key(box), *last),
         clears_tpm=_clears_tpm(box, identity, has_volume=bool(disks.volumes)),
         undelivered=_undelivered(box, disks.volumes),
@@ -130,6 +133,8 @@ def _keys(box: Box) -> Iterator[KeyFile]:
                 yield KeyFile(str(sealed), f"the sealed {sealed.name.removeprefix('osteon.')}")
         for handed in sorted(HAND_OVER.glob("*")):
             yield KeyFile(str(handed), "a key handed over in memory")
+        if _VOLUME_KEY.exists():
+            yield KeyFile(str(_VOLUME_KEY), "the key of the data volume")
     for name, written in sorted(named, key=lambda found: found[0] != "master_key_file"):
         place = Path(written).resolve()
         if place.exists():

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
+from pydantic import BaseModel
 
 from appliance.config.document import Document
 from appliance.config.faults import ConfigFaults, KeyPath
@@ -32,6 +33,8 @@ from appliance.inference.manifest import Trust
 from appliance.inference.package import open_pack
 
 _MOST_BYTES: Final = 1 << 20
+_SECRETS: Final = frozenset({"password_file", "key_file"})
+_OF_THE_BOX: Final = frozenset({"master_key_file", "device_key_file"})
 
 _Found = Iterator[tuple[KeyPath, str, str]]
 
@@ -61,6 +64,24 @@ def check_named(site: Site, document: Document, now: float) -> None:
         document.add(where, problem, fix)
     if document.faults:
         raise ConfigFaults(document.faults)
+
+
+def named_files(site: Site) -> dict[Path, bool]:
+    """The files that a site names, but for the keys of the box itself; whether each is a secret."""
+    return {
+        Path(named): name in _SECRETS
+        for name, named in _options(site)
+        if name.endswith("_file") and name not in _OF_THE_BOX
+    }
+
+
+def _options(section: BaseModel) -> Iterator[tuple[str, str]]:
+    for name, value in section:
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, BaseModel):
+                yield from _options(part)
+            elif isinstance(part, str):
+                yield name, part
 
 
 def _own_mode(path: Path, document: Document) -> None:

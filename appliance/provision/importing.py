@@ -1,26 +1,30 @@
 """Taking a site YAML from a stick: vouched for, free of faults, and only then in place.
 
-The file that it replaces stays beside it as `NAME.previous`.
+The file that it replaces stays beside it as `NAME.previous`. Files that it names in its own folder,
+such as the authority of the mail server, may come on the same stick, each vouched for like it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from appliance.config.files import check_named
+from appliance.config.files import check_named, named_files
 from appliance.config.load import parse_document
+from appliance.config.schema import Site
 from appliance.errors import ConfigError
 from appliance.provision.fingerprint import fingerprint, typed
 from appliance.provision.signature import signer_of
 from appliance.provision.stick import Offer, Stick
 from appliance.storage import storage_error, write_durably
 
-Confirm = Callable[[str], None]
-"""Asks a person about the fingerprint of an unsigned file; raises where they do not confirm it."""
+Confirm = Callable[[str, str], None]
+"""Asks a person about an unsigned file (name, fingerprint); raises where they do not confirm it."""
 _MODE: Final = 0o644  # no secret stands in a site YAML, and every unit reads it
+_SECRET_MODE: Final = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +69,62 @@ def import_site(stick: Stick, target: Path, voucher: Voucher, now: float) -> Imp
     offer = stick.offer()
     digits = fingerprint(offer.content)
     signer = _signer(offer, voucher)
-    check_named(*parse_document(offer.content, offer.name), now)
-    if signer is None:
-        voucher.confirm(digits)
-    present = _content(target)
-    if present == offer.content:
-        return Imported(digits, signer, has_changed=False)
-    previous = None if present is None else target.with_name(f"{target.name}.previous")
-    if present is not None and previous is not None:
-        write_durably(previous, present, mode=_MODE)
-    write_durably(target, offer.content, mode=_MODE)
+    site, document = parse_document(offer.content, offer.name)
+    companions = tuple(_companions(stick, site, target.parent, voucher))
+    with _in_place(companions):
+        check_named(site, document, now)
+        if signer is None:
+            voucher.confirm(offer.name, digits)
+        present = _content(target)
+        if present == offer.content:
+            return Imported(digits, signer, has_changed=any(each.is_new for each in companions))
+        previous = None if present is None else target.with_name(f"{target.name}.previous")
+        if present is not None and previous is not None:
+            write_durably(previous, present, mode=_MODE)
+        write_durably(target, offer.content, mode=_MODE)
     return Imported(digits, signer, has_changed=True, previous=previous)
+
+
+@dataclass(frozen=True, slots=True)
+class _Companion:
+    """A file that the site YAML names, with what lay in its place before."""
+
+    place: Path
+    content: bytes
+    mode: int
+    before: bytes | None
+
+    @property
+    def is_new(self) -> bool:
+        return self.content != self.before
+
+
+def _companions(stick: Stick, site: Site, folder: Path, voucher: Voucher) -> Iterator[_Companion]:
+    """Those on the stick. Only names directly in the folder: a stick writes nowhere else."""
+    for place, is_secret in sorted(named_files(site).items()):
+        offer = stick.companion(place.name) if place.parent == folder else None
+        if offer is None:
+            continue
+        if _signer(offer, voucher) is None:
+            voucher.confirm(offer.name, fingerprint(offer.content))
+        mode = _SECRET_MODE if is_secret else _MODE
+        yield _Companion(place, offer.content, mode, _content(place))
+
+
+@contextmanager
+def _in_place(companions: tuple[_Companion, ...]) -> Iterator[None]:
+    """The site YAML is held against them where they lie; when it is refused they go again."""
+    try:
+        for each in companions:
+            write_durably(each.place, each.content, mode=each.mode)
+        yield
+    except BaseException:
+        for each in companions:
+            if each.before is None:
+                each.place.unlink(missing_ok=True)
+            else:
+                write_durably(each.place, each.before, mode=each.mode)
+        raise
 
 
 def _signer(offer: Offer, voucher: Voucher) -> str | None:

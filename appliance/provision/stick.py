@@ -1,4 +1,4 @@
-"""What lies on a stick: one site YAML, perhaps its signature.
+"""What lies on a stick: one site YAML, perhaps its signature, perhaps files that it names.
 
 Whoever made the stick is not trusted: links, pipes and devices are refused, lengths are bounded,
 and every file is read once, so that the bytes that are verified are the bytes that are used.
@@ -30,7 +30,7 @@ _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_C
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A site YAML as a stick offers it. `signature`: the content of `NAME.sig`, where it is."""
+    """A file as a stick offers it. `signature`: the content of `NAME.sig`, where it is."""
 
     name: str
     content: bytes
@@ -64,6 +64,23 @@ class Stick:
             content = _read(folder, found[0], MOST_BYTES)
             signature = _read(folder, signatures[0], _SIGNATURE_BYTES) if signatures else None
         return Offer(found[0], content, signature)
+
+    def companion(self, name: str) -> Offer | None:
+        """A file of that very name beside the site YAML, as that names it; None where none is.
+
+        Raises:
+            ConfigError: `stick-unreadable`, `stick-file-irregular`, `stick-file-too-large`.
+        """
+        with _opened(self.folder) as folder:
+            names = frozenset(os.listdir(folder))  # noqa: PTH208 - an open folder has no path
+            if name not in names:
+                return None
+            signature = f"{name}.sig"
+            return Offer(
+                name,
+                _read(folder, name, MOST_BYTES),
+                _read(folder, signature, _SIGNATURE_BYTES) if signature in names else None,
+            )
 
     def make_writable(self) -> None:
         """Where it was mounted here; whoever writes then hears whether that worked."""

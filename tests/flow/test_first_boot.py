@@ -12,6 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+import trustme
+import yaml
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -146,6 +148,56 @@ def test_a_person_confirms_an_unsigned_file_by_its_first_digits(
     shown = done.stdout.replace(" ", "")
     assert digits_of(stick / "site.yaml") in shown
     assert is_taken or "fingerprint-differs" in done.stderr
+
+
+def with_an_authority(stick: Path, box: Path) -> Path:
+    """On the stick: an authority of the mail server, and a site YAML that names it in the box."""
+    content = yaml.safe_load((stick / "site.yaml").read_text())
+    content["mail"]["ca_file"] = str(box / "mail-ca.crt")
+    (stick / "site.yaml").write_text(yaml.safe_dump(content))
+    authority = stick / "mail-ca.crt"
+    trustme.CA().cert_pem.write_to_path(str(authority))
+    return authority
+
+
+def test_a_file_that_the_yaml_names_comes_along_signed(
+    stick: Path, box: Path, tmp_path: Path
+) -> None:
+    authority = with_an_authority(stick, box)
+    for each in (stick / "site.yaml", authority):
+        sign(each, tmp_path / "hospital")
+    (stick / "other.crt").write_text("nobody names it")
+    done = take(stick, box)
+    assert done.returncode == 0, done.stderr
+    assert (box / "mail-ca.crt").read_bytes() == authority.read_bytes()
+    assert not (box / "other.crt").exists()
+
+
+@pytest.mark.parametrize("before", [None, "what was there"])
+def test_a_file_that_nobody_vouches_for_does_not_come_along(
+    stick: Path, box: Path, tmp_path: Path, before: str | None
+) -> None:
+    with_an_authority(stick, box)
+    sign(stick / "site.yaml", tmp_path / "hospital")
+    if before is not None:
+        (box / "mail-ca.crt").write_text(before)
+    done = take(stick, box)
+    assert "site-unsigned" in done.stderr
+    assert not (box / "site.yaml").exists()
+    now = (box / "mail-ca.crt").read_text() if (box / "mail-ca.crt").exists() else None
+    assert now == before
+
+
+def test_a_refused_site_yaml_leaves_no_file_of_its_own(
+    stick: Path, box: Path, tmp_path: Path
+) -> None:
+    authority = with_an_authority(stick, box)
+    authority.write_text("no certificate")
+    for each in (stick / "site.yaml", authority):
+        sign(each, tmp_path / "hospital")
+    done = take(stick, box)
+    assert "config-invalid" in done.stderr
+    assert not (box / "mail-ca.crt").exists()
 
 
 # A site YAML that is not taken

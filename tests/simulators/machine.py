@@ -29,10 +29,14 @@ class Machine:
     name: str = field(default_factory=lambda: f"osteon-{uuid.uuid4().hex[:8]}")
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     environment: dict[str, str] = field(default_factory=dict, repr=False)
+    options: tuple[str, ...] = ()
+    """More words for systemd-nspawn."""
+    reaches_packages: bool = True
+    """Whether its pip has this host's packages; a root that is read-only has no place for them."""
 
     def boot(self) -> None:
         """Start systemd and wait until it has started everything."""
-        pip, bound = pip_settings()
+        pip, bound = pip_settings() if self.reaches_packages else ({}, {})
         self.environment = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG": "C.UTF-8",
@@ -47,7 +51,8 @@ class Machine:
                 *(f"--machine={self.name}", "--register=no", "--keep-unit", "--console=pipe"),
                 *("--link-journal=no", "--timezone=off"),
                 *(f"--bind-ro={ours}:{theirs}" for ours, theirs in bound.items()),
-                f"--bind={wheels}:{_PIP_CACHE}",
+                *([f"--bind={wheels}:{_PIP_CACHE}"] if self.reaches_packages else []),
+                *self.options,
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -21,6 +21,8 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from appliance.alerts.email import EmailSettings, MailSecurity
 
+FROM_A_GUEST = "10.0.2.2"
+"""How this host is called in an emulated machine."""
 USER = "osteon"
 PASSWORD = "correct horse"  # a simulator's
 
@@ -118,7 +120,7 @@ def mail_server(
     ca_file = folder / "mail-ca.pem"
     authority.cert_pem.write_to_path(str(ca_file))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("localhost").configure_cert(context)
+    authority.issue_cert("localhost", FROM_A_GUEST).configure_cert(context)
     server = MailServer(port or free_port(), ca_file, security, login)
     options: dict[str, Any] = {"ready_timeout": 20}
     if login:

@@ -15,7 +15,15 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "words", [("--purge",), ("--uninstall", "--yes"), ("--yes",), ("--unistall",), ("now",)]
+    "words",
+    [
+        ("--purge",),
+        ("--uninstall", "--yes"),
+        ("--yes",),
+        ("--unistall",),
+        ("--into-image", "--uninstall"),
+        ("now",),
+    ],
 )
 def test_wrong_use_does_nothing_and_says_what_is_right(words: tuple[str, ...]) -> None:
     done = run(*words)

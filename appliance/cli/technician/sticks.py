@@ -31,10 +31,10 @@ _SHEET: Final = "hand-over.pdf"
 def import_configuration(box: Box, dialogue: Dialogue) -> None:
     """What `osteon first-boot import` does; then the box starts with it."""
 
-    def confirm(digits: str) -> None:
+    def confirm(name: str, digits: str) -> None:
         if not box.takes_unsigned:
             raise ConfigError("site-unsigned", grouped(digits))
-        dialogue.say("The file is not signed. Its SHA-256:")
+        dialogue.say(f"{name} is not signed. Its SHA-256:")
         for row in grouped_in_rows(digits):
             dialogue.say(f"    {row}")
         dialogue.say("Compare all of it with what was written down where the file was made.")

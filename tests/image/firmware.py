@@ -1,0 +1,88 @@
+"""What an image needs besides itself to start in a VM: firmware with our keys, a test's kernel.
+
+The test's kernel image is the shipped one, signed by the same keys, that also writes to the serial
+console and brings the test's agent in its initrd, and no microcode, which an emulator cannot use.
+Everything else, the root with its hash among it, is what is shipped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+BUILD = ROOT / "image-build"
+CACHE = Path(os.environ.get("OSTEON_IMAGE_CACHE", BUILD / ".cache")).resolve()
+KEYS = Path(os.environ.get("OSTEON_IMAGE_KEYS", CACHE / "keys"))
+IN_TOOLS = str(BUILD / "in-tools")
+OVMF = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"
+_NO_VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+_STUB = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
+_OWNER = "6f737465-6f6e-4d61-a6b3-000000000001"
+
+
+def in_tools(*words: str | Path, seconds: float = 300) -> str:
+    """Run a program of the tool root; what it wrote."""
+    done = subprocess.run(
+        [IN_TOOLS, *words], capture_output=True, text=True, timeout=seconds, check=False
+    )
+    assert done.returncode == 0, f"{words}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    return done.stdout
+
+
+def variables(place: Path) -> None:
+    """The firmware's memory with our certificate as platform, exchange and signature key."""
+    certificate = KEYS / "secure-boot.crt"
+    in_tools(
+        *("virt-fw-vars", "--input", _NO_VARIABLES, "--output", place, "--secure-boot"),
+        *("--set-pk", _OWNER, certificate, "--add-kek", _OWNER, certificate),
+        *("--add-db", _OWNER, certificate),
+    )
+
+
+def sections(kernel_image: Path) -> dict[str, str]:
+    """The text sections of a kernel image: `.cmdline`, `.osrel`, `.uname` and others."""
+    found: dict[str, Any] = json.loads(in_tools("ukify", "inspect", "--json=short", kernel_image))
+    return {name: str(each["text"]) for name, each in found.items() if "text" in each}
+
+
+def kernel_image(
+    built: Path, place: Path, cmdline: str, *initrds: Path, is_signed: bool = True
+) -> Path:
+    """The kernel image of a built image again, with another command line and more initrds.
+
+    built: the folder that the build has made. is_signed: for the firmware and for PCR 11.
+    """
+    osrel = place.with_suffix(".osrel")
+    about = sections(built / "osteon.efi")
+    osrel.write_text(about[".osrel"])
+    signing: list[str | Path] = [
+        *("--secureboot-private-key", KEYS / "secure-boot.pem"),
+        *("--secureboot-certificate", KEYS / "secure-boot.crt", "--signtool", "systemd-sbsign"),
+        *("--pcr-private-key", KEYS / "pcr.pem", "--pcr-public-key", KEYS / "pcr.crt"),
+        *("--pcr-banks", "sha256"),
+    ]
+    in_tools(
+        *(
+            "ukify",
+            "build",
+            "--linux",
+            built / "osteon.vmlinuz",
+            "--initrd",
+            built / "osteon.initrd",
+        ),
+        *("--cmdline", cmdline, "--os-release", f"@{osrel}", "--uname", about[".uname"]),
+        *(word for initrd in initrds for word in ("--initrd", initrd)),
+        *("--stub", _STUB, "--output", place, *(signing if is_signed else [])),
+    )
+    return place
+
+
+def console_cmdline(built: Path) -> str:
+    """The shipped command line, but for the console and a check of timers."""
+    shipped = sections(built / "osteon.efi")[".cmdline"].strip("\0 \n")
+    # A slow emulator does not deliver the ticks in time that the kernel looks for.
+    return shipped.replace("quiet", "console=ttyS0 no_timer_check")
