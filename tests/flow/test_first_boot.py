@@ -15,20 +15,11 @@ import pytest
 import trustme
 import yaml
 from click.testing import CliRunner
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from appliance.cli.first_boot import first_boot
 from appliance.config.example import example_yaml
-from appliance.daemon.state import StateFolder
-from appliance.daemon.updating import begin_floor_of_new_box
-from appliance.errors import ConfigError, UpdateError
-from appliance.provision.identity import ensure_identity
-from appliance.provision.keyseal import CredentialSeal, PlainSeal, Protection
-from appliance.signing import DeviceSigner
-from appliance.update.floor import Floor
-from appliance.update.floor_record import FloorRecord
-from appliance.update.history import Happening, History
-from appliance.update.layout import UpdateFolder
+from appliance.errors import ConfigError
+from appliance.provision.keyseal import CredentialSeal, Protection
 from tests.simulators.box import OSTEON, ROOT
 from tests.simulators.mail import free_port
 from tests.simulators.packs import write_pack
@@ -422,79 +413,6 @@ def test_a_tpm_opens_only_what_it_sealed_itself() -> None:
         assert seal.open(sealed) == b"secret"
         assert CredentialSeal(Protection.TPM2, "tpm2", two).open(sealed) is None
     assert seal.open(sealed) is None
-
-
-# The record of the updates that it has seen
-
-
-def test_the_floor_begins_with_the_identity_and_never_again_by_itself(tmp_path: Path) -> None:
-    secret = str(tmp_path / "host.secret")
-    floors = UpdateFolder(tmp_path / "state" / "update").floors
-    floors[0].parent.mkdir(parents=True)
-
-    def word() -> str:
-        done = osteon(
-            *("first-boot", "identity", "--json", "--identity", tmp_path / "identity"),
-            *("--state", tmp_path / "state"),
-            SYSTEMD_CREDENTIAL_SECRET=secret,
-        )
-        assert done.returncode == 0, done.stderr
-        return str(json.loads(done.stdout)["update_record"])
-
-    assert "has begun" in word()
-    begun = [place.read_bytes() for place in floors]
-    (entry,) = History(UpdateFolder(tmp_path / "state" / "update").history).newest(9)
-    assert (entry.what, entry.details["by"]) == (Happening.FLOOR_RESET, "first boot")
-    assert "left as it is" in word()
-    assert [place.read_bytes() for place in floors] == begun
-    for place in floors:
-        place.unlink()
-    assert "left as it is" in word()
-    assert not any(place.exists() for place in floors)
-    # The identity is lost too: on a box that has a history a person must act.
-    (tmp_path / "identity" / "identity.json").unlink()
-    assert "a person must" in word()
-    assert not any(place.exists() for place in floors)
-
-
-@pytest.mark.parametrize("trace", ["client", "metadata", "packs", "offers.json", "history.jsonl"])
-def test_a_box_that_has_looked_for_updates_gets_no_floor_by_itself(
-    tmp_path: Path, trace: str
-) -> None:
-    state = StateFolder(tmp_path)
-    (state.update / trace).mkdir(parents=True)
-    assert not begin_floor_of_new_box(state, a_signer())
-    assert {place.name for place in state.update.iterdir()} == {trace}
-
-
-def test_a_power_cut_amid_the_first_boot_leaves_no_floor_of_another_key(tmp_path: Path) -> None:
-    state = StateFolder(tmp_path / "state")
-    state.update.mkdir(parents=True)
-    signers = []
-
-    def begin(signer: DeviceSigner) -> None:
-        assert begin_floor_of_new_box(state, signer)
-        signers.append(signer)
-        if len(signers) == 1:
-            raise PowerCutError
-
-    with pytest.raises(PowerCutError):
-        ensure_identity(tmp_path / "identity", [PlainSeal()], 0.0, begin)
-    made, is_new = ensure_identity(tmp_path / "identity", [PlainSeal()], 0.0, begin)
-    assert is_new
-    assert made.device_id == signers[1].device_id
-    floors = UpdateFolder(state.update).floors
-    assert FloorRecord(floors, signers[1]).read() == Floor()
-    with pytest.raises(UpdateError, match="update-floor-missing"):
-        FloorRecord(floors, signers[0]).read()
-
-
-class PowerCutError(Exception):
-    """Nothing after it is done."""
-
-
-def a_signer() -> DeviceSigner:
-    return DeviceSigner(ec.generate_private_key(ec.SECP256R1()))
 
 
 # The sheet

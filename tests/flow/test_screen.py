@@ -49,16 +49,20 @@ class Bed:
         return list(json.loads(done.stdout))
 
 
+def alerted(there: Hospital, spot: tuple[int, int]) -> str:
+    """The case of one more patient, whose alert has been delivered."""
+    case = there.send(spot_pack.film(spot, PatientName=CANARY, PatientID="CANARY-7"))
+    there.ended(case)
+    there.delivered(case)
+    return case
+
+
 @pytest.fixture(scope="module")
 def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     folder = tmp_path_factory.mktemp("screen")
     (folder / "stick").mkdir()
     with hospital(folder, screen={"pin_hash": hash_of(PIN)}) as there:
-        film = spot_pack.film((120, 90), PatientName=CANARY, PatientID="CANARY-7")
-        case = there.send(film)
-        there.ended(case)
-        there.delivered(case)
-        yield Bed(there, folder, case)
+        yield Bed(there, folder, alerted(there, (120, 90)))
 
 
 @pytest.fixture
@@ -86,7 +90,7 @@ def enter(screen: Console, pin: str = PIN) -> None:
 
 def test_it_says_how_the_box_stands_and_goes_with_the_time(bed: Bed, screen: Console) -> None:
     port = bed.there.box.port
-    page = screen.shows(" RECEIVING", f"{bed.case}  alert, NOT ACKNOWLEDGED")
+    page = screen.shows(" RECEIVING", "unacknowledged")
     assert "OSTEON Simulated Hospital" in page
     assert f"AE title     OSTEON     port {port} (open)" in page
     assert "Address      127.0.0.1" in page
@@ -141,18 +145,20 @@ def test_wrong_pins_are_held_and_told_and_a_restart_helps_nobody(bed: Bed) -> No
 
 
 def test_a_technician_acknowledges_and_takes_a_bundle_on_a_stick(bed: Bed, screen: Console) -> None:
+    case = alerted(bed.there, (60, 40))
+    screen.shows(f"{case}  alert, NOT ACKNOWLEDGED")
     enter(screen)
     screen.shows("4  Acknowledge an alert", "9  WIPE")
     screen.press("3")
-    assert "alert" in screen.shows(bed.case, "Enter: the menu")
+    assert "alert" in screen.shows(case, "Enter: the menu")
     screen.press(ENTER)
     screen.shows("9  WIPE")
     screen.press("4")
     screen.shows("Case code")
-    screen.press(bed.case.lower() + ENTER)
+    screen.press(case.lower() + ENTER)
     screen.shows("Name of who has seen the alert:")
     screen.press("Dr Li" + ENTER)
-    screen.shows(f"{bed.case}: acknowledged by Dr Li.", "Enter: the menu")
+    screen.shows(f"{case}: acknowledged by Dr Li.", "Enter: the menu")
     screen.press(ENTER)
     screen.shows("9  WIPE")
     screen.press("5")
@@ -175,7 +181,7 @@ def test_a_technician_acknowledges_and_takes_a_bundle_on_a_stick(bed: Bed, scree
     screen.press(ESCAPE)
     screen.shows("9  WIPE")
     screen.press(ESCAPE)
-    screen.shows(f"{bed.case}  alert  ")  # it waits for nobody any more
+    screen.shows(f"{case}  alert  ")  # it waits for nobody any more
     said = [(each["kind"], each["detail"]) for each in bed.entries()]
     for entry in (
         ("menu-entered", "pin"),

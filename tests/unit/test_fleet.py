@@ -251,7 +251,8 @@ def system_row(record: OsRecord | None, running: str, wanted: PackRollout | None
     box = signer()
     known_here = Known(box.device_id, "0.1.0", {}, {}, (), System("osteon", running, record))
     rollout = Rollout({"osteon": wanted} if wanted else {})
-    (found,) = rows([known(box)], {box.device_id: status_of(known_here, NOW)}, rollout, NOW)
+    told = rows([known(box)], {box.device_id: status_of(known_here, NOW)}, rollout, NOW)
+    (found,) = (row for row in told if row.standing is not Standing.NO_MODEL)
     assert (found.pack, found.version) == ("osteon", running)
     return found
 
