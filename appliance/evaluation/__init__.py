@@ -39,7 +39,7 @@ from appliance.evaluation.froc import (
 from appliance.evaluation.intervals import Estimate, interval, intervals
 from appliance.evaluation.matching import Scored, ScoredLesion, ScoredMark, score
 from appliance.evaluation.naming import named_right
-from appliance.evaluation.precision import average_precision
+from appliance.evaluation.precision import average_precision, mark_precision, mark_recall
 from appliance.evaluation.strata import by_exam, by_lesion
 from appliance.evaluation.summary import TITLES, summary
 
@@ -69,6 +69,8 @@ __all__ = [
     "intervals",
     "lesion_sensitivity",
     "mark_outcomes",
+    "mark_precision",
+    "mark_recall",
     "mean_sensitivity",
     "named_right",
     "reliability",

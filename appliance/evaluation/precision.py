@@ -1,4 +1,4 @@
-"""Average precision of marks: the area under precision over recall."""
+"""Precision of marks, at one threshold and as the area under precision over recall."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from appliance.evaluation.matching import Scored
+from appliance.evaluation.matching import Scored, ScoredMark
 
 
 def average_precision(scored: Sequence[Scored]) -> float:
@@ -29,3 +29,26 @@ def average_precision(scored: Sequence[Scored]) -> float:
     precision = right[ends] / (ends + 1)
     highest_after = np.maximum.accumulate(precision[::-1])[::-1]
     return float(np.sum(np.diff(recall, prepend=0.0) * highest_after))
+
+
+def mark_precision(threshold: float, scored: Sequence[Scored]) -> float:
+    """Share of the marks at or above the threshold that are the first on a lesion.
+
+    Counted as `average_precision` counts. NaN where there is no such mark.
+    """
+    return _share([each.is_first for exam in scored for each in _from(threshold, exam)])
+
+
+def mark_recall(threshold: float, scored: Sequence[Scored]) -> float:
+    """Share of the lesions that have a mark of their own at or above the threshold."""
+    lesions = sum(len(exam.lesions) for exam in scored)
+    found = sum(each.is_first for exam in scored for each in _from(threshold, exam))
+    return found / lesions if lesions else float("nan")
+
+
+def _from(threshold: float, exam: Scored) -> list[ScoredMark]:
+    return [each for each in exam.marks if each.mark.score >= threshold]
+
+
+def _share(truths: Sequence[bool]) -> float:
+    return float(np.mean(truths)) if truths else float("nan")

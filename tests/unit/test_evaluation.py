@@ -27,6 +27,8 @@ from appliance.evaluation import (
     interval,
     lesion_sensitivity,
     mark_outcomes,
+    mark_precision,
+    mark_recall,
     mean_sensitivity,
     named_right,
     reliability,
@@ -179,6 +181,20 @@ def test_a_second_box_on_one_lesion_is_false_for_average_precision() -> None:
     twice = film((box(0, 10), box(50, 60)), (0.9, box(0, 10)), (0.8, box(0, 9)), (0.7, box(50, 60)))
     assert average_precision((twice,)) == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
     assert false_positives(0.0, (twice,)) == 0.0
+
+
+def test_boxes_at_a_threshold_count_as_average_precision_counts() -> None:
+    films = (
+        film((box(0, 10), box(50, 60)), (0.9, box(0, 10)), (0.8, box(0, 9)), (0.5, box(50, 60))),
+        film((), (0.8, box(0, 10))),
+    )
+    assert mark_precision(0.8, films) == pytest.approx(1 / 3)
+    assert mark_recall(0.8, films) == 0.5
+    assert mark_precision(0.5, films) == 0.5
+    assert mark_recall(0.5, films) == 1.0
+    assert math.isnan(mark_precision(0.95, films))
+    assert mark_recall(0.95, films) == 0.0
+    assert math.isnan(mark_recall(0.5, films[1:]))
 
 
 def test_overlap_is_intersection_over_union() -> None:

@@ -57,6 +57,7 @@ class Section:
     """One set of cases, and what has to be said of it.
 
     strata: attributes of lesions, and attributes of exams, by which figures are told apart.
+    published: what others reached with boxes; where told, ours are measured the same way.
     """
 
     title: str
@@ -66,6 +67,7 @@ class Section:
     cases: Callable[[], Iterator[Case]]
     lesion_strata: tuple[str, ...] = ()
     exam_strata: tuple[str, ...] = ()
+    published: str = ""
 
 
 def of_pack(image: str, data: Path, reads: int) -> list[Section]:
@@ -123,6 +125,9 @@ def fracatlas(folder: Path) -> Section:
         cases,
         (),
         ("part",),
+        "YOLOv8s of the collection's own paper (Abedeen et al. 2023): box mAP50 0.562, precision "
+        "0.807, recall 0.473, on its own split, before near-duplicates were dropped. Precision and "
+        "recall of a published detector stand at one threshold of its makers' choice.",
     )
 
 

@@ -16,6 +16,7 @@ from appliance.evaluation import (
     Estimate,
     Scored,
     auc,
+    average_precision,
     by_exam,
     by_lesion,
     calibration_error,
@@ -25,6 +26,8 @@ from appliance.evaluation import (
     intervals,
     lesion_sensitivity,
     mark_outcomes,
+    mark_precision,
+    mark_recall,
     mean_sensitivity,
     named_right,
     reliability,
@@ -97,6 +100,8 @@ def section(pack: Pack, of: Section, readings: Readings, folder: Path) -> Iterat
     for attribute in of.exam_strata:
         yield f"### By {attribute.replace('_', ' ')}\n"
         yield from _strata(by_exam(exams, attribute), _of_exams(pack))
+    if of.published:
+        yield from _boxes(pack, of, exams)
     yield from _plots(of, exams, folder, slug)
     yield from _pictures(readings, folder, slug)
     yield from _runtimes(pack, readings)
@@ -187,6 +192,21 @@ def _of_exams(pack: Pack) -> dict[str, Figure]:
         "exams: sensitivity at alert": partial(sensitivity, point.alert),
         "exams: specificity at alert": partial(specificity, point.alert),
     }
+
+
+def _boxes(pack: Pack, of: Section, exams: Sequence[Scored]) -> Iterator[str]:
+    """The measure of published detectors, all together and by the first attribute of exams."""
+    point = pack.spec.operating_point
+    figures: dict[str, Figure] = {"box mAP50": average_precision}
+    for name, score in (("report", point.report), ("alert", point.alert)):
+        figures[f"precision at {name}"] = partial(mark_precision, score)
+        figures[f"recall at {name}"] = partial(mark_recall, score)
+    parts = {"all": exams}
+    for attribute in of.exam_strata[:1]:
+        parts |= by_exam(exams, attribute)
+    yield "### Boxes, beside what was published\n"
+    yield f"{of.published}\n"
+    yield from _strata(parts, figures)
 
 
 def _strata(parts: Mapping[str, Sequence[Scored]], figures: dict[str, Figure]) -> Iterator[str]:
