@@ -97,6 +97,21 @@ def test_a_closed_data_volume_keeps_no_machine_from_starting() -> None:
     )
 
 
+def test_a_boot_that_fails_reaches_the_unit_that_starts_the_machine_again() -> None:
+    # A target whose own service is masked fails, and nothing that it wants is started.
+    unit = (ROOT / "provisioning/systemd/osteon-boot-failed.service").read_text()
+    targets = unit.partition("WantedBy=")[2].split()
+    assert targets
+    masked = (BUILD / "mkosi.postinst.chroot").read_text().partition(" mask ")[2].split()
+    assert masked
+    for target in targets:
+        service = target.replace(".target", ".service")
+        assert service not in masked
+        changed = EXTRA / f"usr/lib/systemd/system/{service}.d/no-shell.conf"
+        assert "\nExecStart=\nExecStart=" in changed.read_text()
+        assert "sulogin" not in changed.read_text()
+
+
 def test_licences_are_read_from_the_copyright_file() -> None:
     bill = runpy.run_path(str(BUILD / "mkosi.finalize.chroot"))
     form = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n"
