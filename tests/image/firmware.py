@@ -45,7 +45,7 @@ def variables(place: Path) -> None:
 
 def sections(kernel_image: Path) -> dict[str, str]:
     """The text sections of a kernel image: `.cmdline`, `.osrel`, `.uname` and others."""
-    found: dict[str, Any] = json.loads(in_tools("ukify", "inspect", "--json=short", kernel_image))
+    found: dict[str, Any] = json.loads(in_tools("ukify", "inspect", kernel_image, "--json=short"))
     return {name: str(each["text"]) for name, each in found.items() if "text" in each}
 
 
