@@ -83,7 +83,9 @@ def kernel_image(
 
 
 def console_cmdline(built: Path) -> str:
-    """The shipped command line, but for the console and a check of timers."""
+    """The shipped command line, but for the console, a check of timers, and patience."""
     shipped = sections(built / "osteon.efi")[".cmdline"].strip("\0 \n")
-    # A slow emulator does not deliver the ticks in time that the kernel looks for.
-    return shipped.replace("quiet", "console=ttyS0 no_timer_check")
+    # A slow emulator does not deliver the ticks in time that the kernel looks for, and its disk
+    # takes longer to appear than the 90 seconds that systemd waits.
+    slow = "console=ttyS0 no_timer_check systemd.default_device_timeout_sec=900"
+    return shipped.replace("quiet", slow)
