@@ -206,7 +206,11 @@ class OsUnit:
     def _settled(self) -> OsRecord:
         before = self._record()
         after = settled(before, self._shown(), self._now)
-        return after if after == before else self._put(before, after)
+        if after == before:
+            return after
+        if before is not None and before.state is OsState.INSTALLING:
+            staging.clear(self._folder)  # it ended between the last byte and the note of it
+        return self._put(before, after)
 
     def _record(self) -> OsRecord | None:
         """As it stands; one that cannot be read is begun anew with what runs, and that is told."""
