@@ -166,8 +166,9 @@ def medium_of(device: str, programs: Programs, *, is_erased: bool) -> Medium:
 
 
 def _blocks(programs: Programs, *words: str) -> list[dict[str, Any]]:
-    """`lsblk`'s tree as a list, from the top down."""
-    listed = programs.run(["lsblk", "--json", "--bytes", "-o", _COLUMNS, *words], _SECONDS)
+    """`lsblk`'s tree as a list, from the top down. Without `--tree` it nests by NAME alone."""
+    command = ["lsblk", "--json", "--tree=PATH", "--bytes", "-o", _COLUMNS, *words]
+    listed = programs.run(command, _SECONDS)
     try:
         return list(_flat(json.loads(listed.out)["blockdevices"]))
     except (ValueError, KeyError, TypeError):

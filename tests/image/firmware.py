@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -50,15 +51,25 @@ def sections(kernel_image: Path) -> dict[str, str]:
 
 
 def kernel_image(
-    built: Path, place: Path, cmdline: str, *initrds: Path, is_signed: bool = True
+    built: Path,
+    place: Path,
+    *initrds: Path,
+    version: str = "",
+    root_hash: str = "",
+    is_signed: bool = True,
 ) -> Path:
-    """The kernel image of a built image again, with another command line and more initrds.
+    """The kernel image of a built image again, for the emulator and with more initrds.
 
-    built: the folder that the build has made. is_signed: for the firmware and for PCR 11.
+    built: the folder that the build has made. version, root_hash: of another root than the built
+    one. is_signed: for the firmware and for PCR 11.
     """
     osrel = place.with_suffix(".osrel")
     about = sections(built / "osteon.efi")
-    osrel.write_text(about[".osrel"])
+    named = about[".osrel"].rstrip("\0")
+    osrel.write_text(of_version(named, version) if version else named)
+    cmdline = _for_the_emulator(about[".cmdline"].strip("\0 \n"))
+    if root_hash:
+        cmdline = re.sub(r"roothash=\w+", f"roothash={root_hash}", cmdline)
     signing: list[str | Path] = [
         *("--secureboot-private-key", KEYS / "secure-boot.pem"),
         *("--secureboot-certificate", KEYS / "secure-boot.crt", "--signtool", "systemd-sbsign"),
@@ -82,10 +93,18 @@ def kernel_image(
     return place
 
 
-def console_cmdline(built: Path) -> str:
-    """The shipped command line, but for the console, a check of timers, and patience."""
-    shipped = sections(built / "osteon.efi")[".cmdline"].strip("\0 \n")
-    # A slow emulator does not deliver the ticks in time that the kernel looks for, and its disk
-    # takes longer to appear than the 90 seconds that systemd waits.
-    slow = "console=ttyS0 no_timer_check systemd.default_device_timeout_sec=900"
-    return shipped.replace("quiet", slow)
+def of_version(os_release: str, version: str) -> str:
+    """An os-release of another version."""
+    return re.sub(r"^IMAGE_VERSION=.*$", f"IMAGE_VERSION={version}", os_release, flags=re.M)
+
+
+def _for_the_emulator(cmdline: str) -> str:
+    """The shipped command line, and a console, no check of timers, and patience.
+
+    A slow emulator does not deliver the ticks in time that the kernel looks for, and on a busy host
+    its disk takes longer to appear than the 90 seconds that systemd waits.
+    """
+    return (
+        f"{cmdline} console=ttyS0 systemd.show_status=1 no_timer_check"
+        " systemd.default_device_timeout_sec=300"
+    )

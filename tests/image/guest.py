@@ -48,19 +48,17 @@ _WANTED = {
 }
 
 
-def initrd(folder: Path) -> Path:
-    """Write the initrd into a folder."""
-    tree = folder / "initrd"
+def write_initrd(place: Path) -> None:
+    """Write the initrd, which lies within the cache."""
+    tree = place.with_suffix(".files")
     for name, content in _FILES.items():
-        place = tree / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(content)
+        file = tree / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
     for name, unit in _WANTED.items():
         (tree / name).mkdir(parents=True)
         (tree / name / unit).symlink_to(f"../{unit}")
     shutil.copy(Path(__file__).with_name("guest_agent.py"), tree / "vm-test")
-    made = folder / "agent.cpio"
     firmware.in_tools(
-        "sh", "-euc", 'cd "$1"; find . | cpio --quiet -o -H newc >"$2"', "sh", tree, made
+        "sh", "-euc", 'cd "$1"; find . | cpio --quiet -o -H newc >"$2"', "sh", tree, place
     )
-    return made

@@ -56,6 +56,11 @@ class VirtualMachine:
         return self.folder / "disk.raw"
 
     @property
+    def agent_initrd(self) -> Path:
+        """What brings the test's agent into a guest."""
+        return self.folder / "agent.cpio"
+
+    @property
     def console(self) -> str:
         """All that went to the serial console since the machine was made."""
         return (self.folder / "console").read_text(errors="replace")
@@ -71,10 +76,9 @@ class VirtualMachine:
         firmware.variables(self.folder / "variables.fd")
         (self.folder / "tpm").mkdir()
         if not self.is_shipped_kernel:
-            cmdline = firmware.console_cmdline(self.built)
-            agent = guest.initrd(self.folder)
+            guest.write_initrd(self.agent_initrd)
             image = self.folder / "test.efi"
-            self.put_kernel(firmware.kernel_image(self.built, image, cmdline, agent))
+            self.put_kernel(firmware.kernel_image(self.built, image, self.agent_initrd))
 
     def put_kernel(self, image: Path) -> None:
         """Put a kernel image in place of the one that the disk starts."""
@@ -186,6 +190,12 @@ class VirtualMachine:
         answer = Answer(told["status"], out, err)
         assert not is_checked or answer.status == 0, f"{words}: {answer.out}{answer.err}"
         return answer
+
+    def restart(self, *words: str) -> None:
+        """Run a command that starts the guest anew; `wait_for_agent` comes next."""
+        self._heard = b""
+        self.run(*words, is_checked=False)
+        self.started_at = time.monotonic()
 
     def cut(self) -> None:
         """Take its power away: what was not flushed is lost."""

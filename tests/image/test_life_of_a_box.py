@@ -1,110 +1,57 @@
-"""The life of a box as it is shipped: flashed, configured by a stick, at work, cut off, wiped.
+"""The life of a box as it is shipped: flashed, configured by a stick, at work, cut off, renewed, wiped.
 
-One machine, one story: starting it takes minutes without KVM. The image's own root and units are
-under test; studies are read by a pack that needs no training, as networks are slow when emulated.
+One machine, one story: starting it takes minutes without KVM. The image's own root, units and chest
+CT pack are under test; films are read by a pack that needs no training.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import re
 import subprocess
-import tarfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
-import yaml
 
-from tests.image import firmware, netns
+from appliance.imaging import Volume
+from models.training.data.dicom_series import write_series
+from models.training.simulation.chest_case import chest_case
+from tests.demo.downloads import real_images
+from tests.image import firmware, netns, next_system
 from tests.image.disk import partitions, traces
 from tests.image.guest import GO
+from tests.image.hospital import SLOW, Site, stick_files
 from tests.image.machine import VirtualMachine, write_stick
 from tests.simulators import canaries, spot_pack
-from tests.simulators.box import Surroundings, site_yaml, wait_until
-from tests.simulators.mail import FROM_A_GUEST, MailServer, mail_server
+from tests.simulators.box import wait_until
+from tests.simulators.mail import mail_server
 from tests.simulators.modality import dcmtk, save
-from tests.simulators.printer import Printer, ipp_printer
-from tests.simulators.sticks import sign
+from tests.simulators.printer import ipp_printer
+from tests.simulators.update_repository import MadeImage, RepositoryMaker
+from tests.simulators.web_server import nginx
 
-pytestmark = [pytest.mark.image, pytest.mark.timeout(5400)]
+pytestmark = [pytest.mark.image, pytest.mark.timeout(7200)]
 
-CASE = re.compile(r"\b[0-9A-Z]{3}-[0-9A-Z]{4}\b")
-UNITS = tuple(f"osteon-{role}.service" for role in ("access", "receive", "analyse", "deliver"))
-PACKS = "/data/packs"
 CONFIGURED = {11112}
 """The ports that the site YAML of this test opens."""
-SLOW = 1800
-"""Seconds in which anything has to happen in an emulated machine on a busy host."""
+NEXT, BROKEN = "9.1.0.1", "9.2.0.1"
+SLICES = 32
+"""Of the chest CT: a third of the whole, as much as an emulated processor reads in minutes."""
 
 
-@dataclass
-class Site:
-    """The box in its hospital, which is this host."""
+@dataclass(frozen=True)
+class Newer:
+    """What its maker has made since the box was flashed; made while the box starts."""
 
-    vm: VirtualMachine
-    mail: MailServer
-    printer: Printer
-    packs: Path
-    cable: netns.Cable
-
-    def switch_on(self) -> None:
-        """Start it, give it the packs before it looks for a stick, wait until it receives."""
-        self.vm.start()
-        self.say("the kernel runs services", self.vm.wait_for_agent(SLOW))
-        self.until(lambda: self.vm.run("test", "-d", "/data/osteon", is_checked=False).status == 0)
-        self.vm.run("tar", "-xC", "/data", said=packed(self.packs, "packs"))
-        self.vm.run("touch", GO)
-        self.until(self.answers_echo)
-        self.say("boot to receiving", self.vm.seconds())
-        self.until(self.is_at_work)
-        self.say("boot to all at work", self.vm.seconds())
-
-    def answers_echo(self) -> bool:
-        """C-ECHO through the forwarded port."""
-        return dcmtk("echoscu", self.vm.dicom, calling="DR1", seconds=120).returncode == 0
-
-    def is_at_work(self) -> bool:
-        """Whether every unit has said that it is ready."""
-        shown = self.vm.run("systemctl", "show", "--value", "-p", "ActiveState", *UNITS)
-        return shown.out.split() == ["active"] * len(UNITS)
-
-    def until(self, ready: Callable[[], bool]) -> None:
-        """Wait; when in vain, with what the box said meanwhile."""
-        try:
-            wait_until(ready, SLOW)
-        except TimeoutError as error:
-            error.add_note(self.vm.console[-4000:])
-            error.add_note(self.vm.run("journalctl", "-b", "-n", "120", "--no-pager").out)
-            raise
-
-    def studies(self) -> dict[str, str | None]:
-        """The outcome of every case."""
-        done = self.vm.run("osteon", "studies", "--json")
-        return {row["case"]: row["outcome"] for row in json.loads(done.out)}
-
-    def alerted(self) -> set[str]:
-        """The case of every mail that a study has caused."""
-        subjects = [str(mail["Subject"]) for mail in self.mail.messages]
-        return {found.group() for each in subjects if (found := CASE.search(each))}
-
-    def say(self, what: str, seconds: float) -> None:
-        """A figure for whoever reads the run; nothing hangs on it."""
-        print(f"\n  {what}: {seconds:.0f} s", flush=True)
-
-
-def packed(folder: Path, name: str) -> bytes:
-    """A folder as a tar file's bytes."""
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w") as tar:
-        tar.add(folder, name)
-    return content.getvalue()
+    working: Future[MadeImage]
+    not_starting: Future[MadeImage]
 
 
 @pytest.fixture(scope="module")
@@ -115,51 +62,54 @@ def built() -> Path:
 
 
 @pytest.fixture
-def site(built: Path, tmp_path: Path) -> Iterator[Site]:
-    place = firmware.CACHE / "machines" / tmp_path.name
+def place(tmp_path: Path) -> Iterator[Path]:
+    """A folder that programs of the tool root see too."""
+    folder = firmware.CACHE / "machines" / tmp_path.name
+    folder.mkdir(parents=True)
+    yield folder
+    subprocess.run(["rm", "-rf", "--one-file-system", folder], check=True)
+
+
+@pytest.fixture
+def site(built: Path, place: Path, tmp_path: Path) -> Iterator[Site]:
     with ExitStack() as stack:
         mail = stack.enter_context(mail_server(tmp_path))
         printer = stack.enter_context(ipp_printer(tmp_path / "p"))
+        yesterday = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
+        maker = RepositoryMaker.of_this_checkout(tmp_path / "www", yesterday)
+        maker.write()
+        web = stack.enter_context(nginx(maker.folder, tmp_path / "nginx"))
         cable = stack.enter_context(netns.cable())
-        vm = VirtualMachine(built, place, tap=cable.tap)
-        stack.callback(subprocess.run, ["rm", "-rf", place], check=False)
+        vm = VirtualMachine(built, place / "vm", tap=cable.tap)
         stack.callback(vm.clear)
         vm.make()
-        vm.stick = write_stick(place / "stick.img", stick_files(tmp_path, mail, printer))
-        packs = spot_pack.write(tmp_path / "packs")
-        yield Site(vm, mail, printer, packs, cable)
+        vm.stick = write_stick(place / "stick.img", stick_files(tmp_path, mail, printer, web))
+        yield Site(vm, mail, printer, maker, spot_pack.write(tmp_path / "packs"), cable)
 
 
-def stick_files(folder: Path, mail: MailServer, printer: Printer) -> dict[str, bytes]:
-    """A site YAML for this hospital and the authority of its mail server, signed by the maker."""
-    uri = printer.uri.replace("127.0.0.1", FROM_A_GUEST)
-    content: dict[str, Any] = yaml.safe_load(
-        site_yaml(folder, 11112, Surroundings(mail, uri), {"packs": {"folder": PACKS}})
-    )
-    for key in ("state_folder", "master_key_file", "device_key_file"):
-        del content[key]
-    content["dicom"]["address"] = "0.0.0.0"
-    for each in content["dicom"]["modalities"]:
-        each["address"] = FROM_A_GUEST
-    content["mail"]["host"] = FROM_A_GUEST
-    content["mail"]["ca_file"] = "/etc/osteon/mail-ca.crt"
-    (folder / "site.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
-    (folder / "mail-ca.crt").write_bytes(mail.ca_file.read_bytes())
-    names = []
-    for name in ("site.yaml", "mail-ca.crt"):
-        sign(folder / name, firmware.KEYS / "site")
-        names += [name, f"{name}.sig"]
-    return {name: (folder / name).read_bytes() for name in names}
+@pytest.fixture
+def newer(built: Path, site: Site, place: Path) -> Iterator[Newer]:
+    with ThreadPoolExecutor(1) as pool:
+        made = []
+        for make, version in ((next_system.working, NEXT), (next_system.not_starting, BROKEN)):
+            folder = place / version
+            folder.mkdir()
+            made.append(pool.submit(make, built, folder, version, site.vm.agent_initrd))
+        yield Newer(*made)
 
 
-def test_a_box_from_its_first_boot_to_its_wipe(site: Site, tmp_path: Path) -> None:
+def test_a_box_from_its_first_boot_to_its_wipe(site: Site, newer: Newer, tmp_path: Path) -> None:
     site.switch_on()
     data_are_encrypted_to_this_machine(site)
     listens_only_where_it_was_told(site)
-    films = canaries.films()
-    tells_of_a_study(site, save(films[:1], tmp_path / "first")[0])
-    loses_nothing_when_its_power_fails(site, save(films[1:], tmp_path / "others"))
+    tells_of_a_ct(site, tmp_path / "ct")
+    films = save(canaries.films(), tmp_path / "films")
+    takes_a_newer_system(site, newer.working.result(SLOW))
+    loses_nothing_when_its_power_fails(site, films)
+    keeps_a_newer_system_that_works(site)
+    falls_back_from_one_that_does_not_start(site, newer.not_starting.result(SLOW))
     leaves_nothing_when_it_is_wiped(site)
+    is_as_flashed_after_a_factory_reset(site)
 
 
 def data_are_encrypted_to_this_machine(site: Site) -> None:
@@ -193,17 +143,45 @@ def listens_only_where_it_was_told(site: Site) -> None:
     assert udp <= {"68"}, "a DHCP client waits for its answers; nothing else"
 
 
-def tells_of_a_study(site: Site, film: Path) -> None:
-    """C-STORE from outside; the mail and the page come out."""
-    done = dcmtk("storescu", site.vm.dicom, film, calling="DR1", seconds=SLOW)
-    assert done.returncode == 0, done.stderr
+def tells_of_a_ct(site: Site, folder: Path) -> None:
+    """C-STORE of a chest CT with a simulated fracture; the mail and the page come out."""
+    case = chest_case(real_images().lidc)
+    volume = slab(case.fractured, case.fracture.centres_lps_mm[0])
+    files = write_series(
+        volume, folder, patient_name=f"{canaries.MARK}000", patient_id="CT", seed=1
+    )
+    site.stores(*files, calling="CT1")
     site.until(lambda: len(site.alerted()) == 1)
     site.until(lambda: bool(site.printer.printed()))
     assert set(site.studies().values()) == {"alert"}
 
 
+def slab(volume: Volume, centre_lps_mm: tuple[float, float, float]) -> Volume:
+    """The slices round a point."""
+    middle = round(float(volume.to_index(np.array(centre_lps_mm))[0]))
+    first = max(0, middle - SLICES // 2)
+    return replace(
+        volume,
+        voxels=volume.voxels[first : first + SLICES],
+        origin_lps_mm=volume.to_lps(np.array([first, 0.0, 0.0])),
+    )
+
+
+def takes_a_newer_system(site: Site, image: MadeImage) -> None:
+    """Fetched from the maker's server, verified, and written beside the one that runs."""
+    site.maker.release_image(image)
+    site.vm.run("osteon", "update", "apply", seconds=SLOW)
+    site.vm.run("systemctl", "start", "osteon-os-install.service", seconds=SLOW)
+    assert site.system()["state"] == "installed"
+    assert site.version() != image.version
+
+
 def loses_nothing_when_its_power_fails(site: Site, films: list[Path]) -> None:
-    """Cut while studies come in: whatever was answered with Success ends, and is told."""
+    """Cut while studies come in: whatever was answered with Success ends, and is told.
+
+    What starts afterwards is the newer system, which has to open the data volume first.
+    """
+    known = len(site.studies())
     taken: list[Path] = []
 
     def send() -> None:
@@ -218,7 +196,7 @@ def loses_nothing_when_its_power_fails(site: Site, films: list[Path]) -> None:
     wait_until(lambda: len(taken) >= 3, SLOW)
     site.vm.cut()
     sender.join(SLOW)
-    acknowledged = len(taken) + 1
+    acknowledged = known + len(taken)
     site.switch_on()
     site.until(lambda: len(site.studies()) >= acknowledged)
     site.until(lambda: set(site.studies().values()) == {"alert"})
@@ -226,23 +204,58 @@ def loses_nothing_when_its_power_fails(site: Site, films: list[Path]) -> None:
     print(f"\n  power cut: {acknowledged} acknowledged, {len(site.studies())} told", flush=True)
 
 
+def keeps_a_newer_system_that_works(site: Site) -> None:
+    """As soon as all works that worked before, its tries are counted no more."""
+    assert site.version() == NEXT
+    site.until(lambda: f"osteon_{NEXT}.efi" in site.vm.run("ls", "/boot/EFI/Linux").out.split())
+    site.vm.run("systemctl", "start", "osteon-os-install.service", seconds=SLOW)
+    assert site.system()["state"] == "committed"
+
+
+def falls_back_from_one_that_does_not_start(site: Site, image: MadeImage) -> None:
+    """Three starts end before there is a root; the fourth is the system before."""
+    site.maker.release_image(image)
+    site.vm.run("osteon", "update", "apply", seconds=SLOW)
+    site.vm.run("systemctl", "start", "osteon-os-install.service", seconds=SLOW)
+    assert site.system()["state"] == "installed"
+    site.vm.run("osteon", "update", "os", "restart")
+    site.comes_up()
+    assert site.version() == NEXT
+    site.vm.run("systemctl", "start", "osteon-os-install.service", seconds=SLOW)
+    told = site.system()
+    assert told["state"] == "reverted"
+    assert BROKEN in told["denied"]
+
+
 def leaves_nothing_when_it_is_wiped(site: Site) -> None:
     """The certificate is on the stick; the disk holds no value of a patient, and no key."""
     for case in site.studies():
         site.vm.run("osteon", "ack", case, "--by", "Dr. Night")
     # What the search finds when it is there.
-    site.vm.run("sh", "-c", f"printf {canaries.MARK}000 >/keep/mark && sync /keep/mark")
+    site.vm.run("sh", "-c", f"printf {canaries.MARK}001 >/keep/mark && sync /keep/mark")
     done = site.vm.run(
         *("osteon", "wipe", "--operator", "Li Wei", "--serial", "BOX-0001", "--stick"),
         seconds=SLOW,
         is_checked=False,
     )
     assert done.status == 0, done.out + done.err
-    site.vm.power_off()
-    assert traces(site.vm.disk) == {0}
+    site.vm.run("sync")
+    assert traces(site.vm.disk) == {1}
     data = partitions(site.vm.disk)["osteon-data"]
     with site.vm.disk.open("rb") as disk:
         disk.seek(data.start)
         assert b"LUKS" not in disk.read(1 << 20)
     names = firmware.in_tools("mdir", "-b", "-i", str(site.vm.stick), "::")
     assert "osteon-wipe" in names
+
+
+def is_as_flashed_after_a_factory_reset(site: Site) -> None:
+    """A wiped box can be given to somebody else: both partitions anew, another identity."""
+    before = site.vm.run("cat", "/keep/wipe/done.json").out
+    assert before
+    site.vm.restart("systemctl", "start", "image-factory-reset.service")
+    site.is_running()
+    site.vm.run("touch", GO)
+    site.until(lambda: site.vm.run("test", "-d", "/data/osteon", is_checked=False).status == 0)
+    assert site.vm.run("ls", "/keep/wipe").out == ""
+    assert traces(site.vm.disk) == frozenset()

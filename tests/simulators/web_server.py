@@ -18,6 +18,8 @@ from typing import Any
 
 import trustme
 
+from tests.simulators.mail import FROM_A_GUEST
+
 Trick = Callable[["Handler", bytes], None]
 """Answers a request in its own way; is given what a good server would send."""
 
@@ -184,7 +186,7 @@ def nginx(folder: Path, home: Path) -> Iterator[Nginx]:
     authority = trustme.CA()
     home.mkdir()
     authority.cert_pem.write_to_path(home / "ca.pem")
-    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(
+    authority.issue_cert("localhost", FROM_A_GUEST).private_key_and_cert_chain_pem.write_to_path(
         home / "server.pem"
     )
     with socket.create_server(("127.0.0.1", 0)) as free:

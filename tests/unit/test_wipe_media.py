@@ -183,7 +183,7 @@ def test_a_frozen_disk_is_named_and_overwritten(tmp_path: Path) -> None:
     assert capabilities(medium("sata", target="/dev/d"), Recorded({})) == Capabilities()
 
 
-# As `lsblk --json --bytes --inverse` shows a LUKS partition that is open, and the disk below it.
+# As `lsblk --json --tree=PATH --inverse` shows a LUKS partition that is open, and the disk below it.
 OPENED = {
     "blockdevices": [
         {"path": "/dev/mapper/data", "type": "crypt", "fstype": "ext4", "size": 1000,
@@ -215,7 +215,8 @@ DUMP = {
 
 def disks(disk: object) -> Recorded:
     columns = (
-        "lsblk --json --bytes -o PATH,TYPE,FSTYPE,SIZE,VENDOR,MODEL,SERIAL,TRAN,ROTA,MOUNTPOINTS"
+        "lsblk --json --tree=PATH --bytes"
+        " -o PATH,TYPE,FSTYPE,SIZE,VENDOR,MODEL,SERIAL,TRAN,ROTA,MOUNTPOINTS"
     )
     part = {"blockdevices": OPENED["blockdevices"][0]["children"]}  # type: ignore[index]
     return Recorded(
