@@ -95,7 +95,7 @@ def kernel_image(
 
 def of_version(os_release: str, version: str) -> str:
     """An os-release of another version."""
-    return re.sub(r"^IMAGE_VERSION=.*$", f"IMAGE_VERSION={version}", os_release, flags=re.M)
+    return re.sub(r"^IMAGE_VERSION=.*$", f"IMAGE_VERSION={version}", os_release, flags=re.MULTILINE)
 
 
 def _for_the_emulator(cmdline: str) -> str:

@@ -17,7 +17,6 @@ import yaml
 from tests.image import firmware, netns
 from tests.image.guest import GO
 from tests.image.machine import VirtualMachine
-from tests.simulators import spot_pack
 from tests.simulators.box import Surroundings, site_yaml, wait_until
 from tests.simulators.mail import FROM_A_GUEST, MailServer
 from tests.simulators.modality import dcmtk

@@ -1,4 +1,4 @@
-"""The life of a box as it is shipped: flashed, configured by a stick, at work, cut off, renewed, wiped.
+"""The life of a box: flashed, set up by a stick, at work, cut off, renewed, wiped, made new.
 
 One machine, one story: starting it takes minutes without KVM. The image's own root, units and chest
 CT pack are under test; films are read by a pack that needs no training.

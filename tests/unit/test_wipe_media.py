@@ -183,7 +183,7 @@ def test_a_frozen_disk_is_named_and_overwritten(tmp_path: Path) -> None:
     assert capabilities(medium("sata", target="/dev/d"), Recorded({})) == Capabilities()
 
 
-# As `lsblk --json --tree=PATH --inverse` shows a LUKS partition that is open, and the disk below it.
+# As `lsblk --json --tree=PATH --inverse` shows an open LUKS partition, and the disk below it.
 OPENED = {
     "blockdevices": [
         {"path": "/dev/mapper/data", "type": "crypt", "fstype": "ext4", "size": 1000,
