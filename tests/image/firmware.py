@@ -34,13 +34,14 @@ def in_tools(*words: str | Path, seconds: float = 300) -> str:
     return done.stdout
 
 
-def variables(place: Path) -> None:
+def variables(place: Path, *, is_secure: bool = True) -> None:
     """The firmware's memory with our certificate as platform, exchange and signature key."""
     certificate = KEYS / "secure-boot.crt"
     in_tools(
-        *("virt-fw-vars", "--input", _NO_VARIABLES, "--output", place, "--secure-boot"),
+        *("virt-fw-vars", "--input", _NO_VARIABLES, "--output", place),
         *("--set-pk", _OWNER, certificate, "--add-kek", _OWNER, certificate),
         *("--add-db", _OWNER, certificate),
+        *(["--secure-boot"] if is_secure else []),
     )
 
 

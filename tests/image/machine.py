@@ -73,18 +73,22 @@ class VirtualMachine:
         )
         with self.disk.open("r+b") as disk:
             disk.truncate(DISK_BYTES)
-        firmware.variables(self.folder / "variables.fd")
+        self.enrol_keys()
         (self.folder / "tpm").mkdir()
         if not self.is_shipped_kernel:
             guest.write_initrd(self.agent_initrd)
             image = self.folder / "test.efi"
             self.put_kernel(firmware.kernel_image(self.built, image, self.agent_initrd))
 
+    def enrol_keys(self, *, is_secure: bool = True) -> None:
+        """The firmware forgets all else. is_secure: whether it starts what they signed, only."""
+        firmware.variables(self.folder / "variables.fd", is_secure=is_secure)
+
     def put_kernel(self, image: Path) -> None:
-        """Put a kernel image in place of the one that the disk starts."""
+        """Put a kernel image in place of each that the disk may start."""
         esp = f"{self.disk}@@{esp_offset(self.disk)}"
-        (name,) = firmware.in_tools("mdir", "-b", "-i", esp, "::/EFI/Linux").split("\n")[:1]
-        firmware.in_tools("mcopy", "-o", "-i", esp, image, name.strip())
+        for name in firmware.in_tools("mdir", "-b", "-i", esp, "::/EFI/Linux").split():
+            firmware.in_tools("mcopy", "-o", "-i", esp, image, name)
 
     def start(self) -> None:
         """Switch it on."""

@@ -12,7 +12,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from appliance.update.os.contents import ImageContents
+from appliance.update.os.contents import ImageContents, Part
 from tests.image import firmware
 from tests.simulators.built_images import hash_tree
 from tests.simulators.update_repository import MadeImage, image_file
@@ -44,14 +44,20 @@ def not_starting(built: Path, folder: Path, version: str, agent: Path) -> MadeIm
     return _made(built, folder, version, agent)
 
 
+def root_hash(image: MadeImage) -> str:
+    """That of its hash tree: both partitions are named by a half of it."""
+    halves = {file.part: file.partition for file in image.contents.files}
+    return (halves[Part.ROOT] + halves[Part.VERITY]).replace("-", "")
+
+
 def _root_file(folder: Path, version: str) -> Path:
     return folder / f"osteon_{version}.root-x86-64.raw"
 
 
 def _made(built: Path, folder: Path, version: str, agent: Path) -> MadeImage:
     root, stem = _root_file(folder, version), folder / f"osteon_{version}"
-    root_hash = hash_tree(root, Path(f"{stem}.root-x86-64-verity.raw"))
-    firmware.kernel_image(built, Path(f"{stem}.efi"), agent, version=version, root_hash=root_hash)
+    top = hash_tree(root, Path(f"{stem}.root-x86-64-verity.raw"))
+    firmware.kernel_image(built, Path(f"{stem}.efi"), agent, version=version, root_hash=top)
     image = built_image(folder)
     files = {part: place.read_bytes() for part, place in image.files.items()}
     listed = tuple(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ pytestmark = [pytest.mark.image, pytest.mark.timeout(7200)]
 CONFIGURED = {11112}
 """The ports that the site YAML of this test opens."""
 NEXT, BROKEN = "9.1.0.1", "9.2.0.1"
+REFUSED = re.compile("Security Violation|Access Denied", re.IGNORECASE)
 SLICES = 32
 """Of the chest CT: a third of the whole, as much as an emulated processor reads in minutes."""
 
@@ -110,6 +112,7 @@ def test_a_box_from_its_first_boot_to_its_wipe(site: Site, newer: Newer, tmp_pat
     falls_back_from_one_that_does_not_start(site, newer.not_starting.result(SLOW))
     leaves_nothing_when_it_is_wiped(site)
     is_as_flashed_after_a_factory_reset(site)
+    opens_for_no_kernel_but_the_makers(site, newer.working.result())
 
 
 def data_are_encrypted_to_this_machine(site: Site) -> None:
@@ -259,3 +262,30 @@ def is_as_flashed_after_a_factory_reset(site: Site) -> None:
     site.until(lambda: site.vm.run("test", "-d", "/data/osteon", is_checked=False).status == 0)
     assert site.vm.run("ls", "/keep/wipe").out == ""
     assert traces(site.vm.disk) == frozenset()
+
+
+def opens_for_no_kernel_but_the_makers(site: Site, image: MadeImage) -> None:
+    """The firmware does not start it; where somebody has it do so, the TPM keeps the key."""
+    site.vm.power_off()
+    unsigned = site.vm.folder / "unsigned.efi"
+    firmware.kernel_image(
+        *(site.vm.built, unsigned, site.vm.agent_initrd),
+        version=image.version,
+        root_hash=next_system.root_hash(image),
+        is_signed=False,
+    )
+    site.vm.put_kernel(unsigned)
+    site.vm.start()
+    wait_until(lambda: bool(REFUSED.search(site.vm.console)), SLOW)
+    site.vm.cut()
+    site.vm.enrol_keys(is_secure=False)
+    site.vm.start()
+    site.is_running()
+    site.until(lambda: state_of(site, "image-data.service") == "failed")
+    assert site.vm.run("test", "-d", "/data/osteon", is_checked=False).status != 0
+    assert state_of(site, "osteon-receive.service") == "inactive"
+
+
+def state_of(site: Site, unit: str) -> str:
+    """`ActiveState` of a unit."""
+    return site.vm.run("systemctl", "show", "--value", "-p", "ActiveState", unit).out.strip()
