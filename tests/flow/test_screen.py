@@ -204,6 +204,8 @@ def test_a_wipe_wants_a_name_and_the_serial_number(bed: Bed, screen: Console) ->
     enter(screen)
     screen.shows("9  WIPE")
     screen.press("9")
+    screen.shows("Print the certificate too?", "Enter: go on")
+    screen.press(ENTER)
     page = screen.shows("This destroys all patient data of this box", "Enter: ")
     while "Name of who wipes:" not in page:
         screen.press(ENTER)

@@ -72,6 +72,8 @@ def is_wiped_from_the_menu(screen: Console, box: WipeBox) -> None:
     screen.press(PIN + ENTER)
     assert "Factory reset" not in screen.shows("9  WIPE")
     screen.press("9")
+    screen.shows("Print the certificate too?", "Enter: go on")
+    screen.press(ENTER)
     screen.shows("This destroys all patient data of this box")
     read_to(screen, "Name of who wipes:")
     screen.press("Li Wei" + ENTER)

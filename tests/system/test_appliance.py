@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ import pytest
 import yaml
 from pydicom.dataset import Dataset
 
+from appliance.config.pin import hash_of
 from tests.simulators import spot_pack
 from tests.simulators.box import ROOT, Surroundings, site_yaml, wait_until
 from tests.simulators.machine import Machine, debian
@@ -44,6 +46,7 @@ UNITS = (
 )
 
 
+MENU_VISIT = ROOT / "tests" / "simulators" / "menu_visit.py"
 PYTHON = "/usr/lib/osteon/current/bin/python"
 INTENT = "/var/lib/osteon-wipe/intent.json"
 SERIAL = """
@@ -53,6 +56,21 @@ from appliance.provision.identity import read_identity
 from appliance.wipe.facts import box_serial
 print(box_serial(_label(), read_identity(Path("/etc/osteon/identity")).device_id))
 """
+VISIT = "/srv/menu_visit.py"
+PIN = "274916"
+LOOKS = """
+[Unit]
+ConditionPathExists=
+[Service]
+Type=oneshot
+Restart=no
+TTYPath=
+StandardInput=null
+StandardOutput=journal
+ExecStart=
+ExecStart=/bin/cat %d/wiped
+"""
+"""The screen's unit where there is no console: it prints what it was given."""
 
 
 @dataclass
@@ -202,7 +220,7 @@ def test_debian_13_becomes_a_box_too(tmp_path: Path) -> None:
         goes_on_with_another_key(running)
         tells_a_person_that_its_key_is_missing(running)
         fetches_updates_in_its_sandbox(running)
-        is_wiped_over_a_power_cut(running, case)
+        is_wiped_from_its_menu_over_a_power_cut(running, case)
 
 
 def goes_on_with_another_key(box: InstalledBox) -> None:
@@ -251,16 +269,20 @@ def fetches_updates_in_its_sandbox(box: InstalledBox) -> None:
     }
 
 
-def is_wiped_over_a_power_cut(box: InstalledBox, case: str) -> None:
+def is_wiped_from_its_menu_over_a_power_cut(box: InstalledBox, case: str) -> None:
     """Cut off right behind the point of no return: the next boot ends it, by itself."""
     machine = box.machine
     machine.run("osteon", "ack", case, "--by", "Dr. Night")
+    box.configure(screen={"pin_hash": hash_of(PIN)})
+    machine.write(VISIT, MENU_VISIT.read_bytes())
+    machine.run("systemctl", "enable", "--now", "osteon-technician.socket")
+    # Nobody plugs anything into this machine: then the certificate goes nowhere else.
     serial = machine.run(PYTHON, "-c", SERIAL).stdout.strip()
     plan = json.loads(machine.run("osteon", "wipe", "--plan", "--json").stdout)
-    wipe = f"osteon wipe --operator 'Li Wei' --serial '{serial}'"
-    cut = f"{wipe} & until test -e {INTENT}; do sleep 0.02; done; kill -KILL $!"
-    machine.run("sh", "-c", cut, is_checked=False)
-    assert (machine.root / INTENT[1:]).exists()
+    wipe = shlex.join([PYTHON, VISIT, "wipe", PIN, "Li Wei", "recycling", serial])
+    cut = f"{wipe} >/var/visit 2>&1 & until test -e {INTENT}; do sleep 0.02; done"
+    machine.run("timeout", "100", "sh", "-c", cut, is_checked=False, seconds=120)
+    assert (machine.root / INTENT[1:]).exists(), (machine.root / "var/visit").read_text()
     machine.pull_the_plug()
     machine.boot()
     done = machine.root / INTENT[1:].replace("intent", "done")
@@ -271,6 +293,24 @@ def is_wiped_over_a_power_cut(box: InstalledBox, case: str) -> None:
     states = [box.property(unit, "ActiveState") for unit in UNITS]
     assert set(states) == {"inactive"}, states
     assert list(done.parent.glob("*.pdf"))
+    says_afterwards_that_it_was_wiped(box)
+
+
+def says_afterwards_that_it_was_wiped(box: InstalledBox) -> None:
+    """Without a PIN; and a Debian of one's own is not made new by its menu."""
+    machine = box.machine
+    visit = machine.run(PYTHON, VISIT, "identity", "", seconds=120).stdout
+    assert "offered: identity certificate\n" in visit
+    assert "Its private key was destroyed by the wipe." in visit
+    noted = machine.root / "var/lib/osteon-wipe/afterwards"
+    assert '"detail":"identity"' in noted.read_text()
+    # The screen's user may not look into that folder: systemd gives it what it has to show.
+    machine.write("/etc/systemd/system/osteon-screen.service.d/test.conf", LOOKS.encode())
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "start", "osteon-screen.service")
+    shown = machine.run("journalctl", "-b", "-o", "cat", "-u", "osteon-screen.service").stdout
+    assert '"status":"clear"' in shown
+    assert '"operator":"Li Wei"' in shown
 
 
 def test_the_installer_leaves_starting_to_the_technician(box: InstalledBox) -> None:

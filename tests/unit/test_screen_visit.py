@@ -72,7 +72,7 @@ def test_from_the_status_through_the_pin_to_a_result() -> None:
     assert (visit.state, visit.typed) == (State.PIN, "274916")
     visit, done = after(visit, Key.ENTER)
     assert (visit.state, visit.typed, done) == (State.CALLING, "", [Do.SEND_PIN])
-    visit, done = after(visit, Opened(EVERYTHING), "0", MENU[Item.CHECK].key)
+    visit, done = after(visit, Opened(EVERYTHING), "x", MENU[Item.CHECK].key)
     assert (visit.state, visit.item, done) == (State.WORKING, Item.CHECK, [Do.CHOOSE])
     visit, _ = after(visit, Said("one\ntwo"), Asked("sure?"), *"yes")
     assert (visit.state, visit.lines, visit.typed) == (State.QUESTION, ("one", "two"), "yes")
