@@ -139,7 +139,8 @@ def is_wiped_from_its_menu_over_a_power_cut(box: InstalledBox, case: str) -> Non
     machine.run("osteon", "ack", case, "--by", "Dr. Night")
     box.configure(screen={"pin_hash": hash_of(PIN)})
     machine.write(VISIT, MENU_VISIT.read_bytes())
-    machine.run("systemctl", "enable", "--now", "osteon-technician.socket")
+    # There is no console here: the screen itself does not start, and its menu listens all the same.
+    machine.run("systemctl", "enable", "--now", "osteon-screen.service")
     # Nobody plugs anything into this machine: then the certificate goes nowhere else.
     serial = machine.run(PYTHON, "-c", SERIAL).stdout.strip()
     plan = json.loads(machine.run("osteon", "wipe", "--plan", "--json").stdout)
@@ -163,6 +164,7 @@ def is_wiped_from_its_menu_over_a_power_cut(box: InstalledBox, case: str) -> Non
 def says_afterwards_that_it_was_wiped(box: InstalledBox) -> None:
     """Without a PIN; and a Debian of one's own is not made new by its menu."""
     machine = box.machine
+    box.until(lambda: box.property("osteon-technician.socket", "ActiveState") == "active", 120)
     visit = machine.run(PYTHON, VISIT, "identity", "", seconds=120).stdout
     assert "offered: identity certificate\n" in visit
     assert "Its private key was destroyed by the wipe." in visit
