@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import secrets
 import shutil
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -44,6 +45,24 @@ def make_folder(folder: Path, *, mode: int = 0o700) -> None:
     for place in reversed(missing):
         place.mkdir(mode=mode, exist_ok=True)
         fsync_folder(place.parent)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Within it nobody else has the folder locked: who comes later waits.
+
+    Raises:
+        StorageError: it cannot be opened.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise storage_error(error) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_durably(path: Path, content: bytes, *, mode: int = 0o600) -> None:

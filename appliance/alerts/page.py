@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MOST_ROWS: Final = 12
-_MOST_LIMIT_LINES: Final = 4
+_MOST_LIMIT_LINES: Final = 8
 _COLUMNS: Final = (
     ("number", 0.0),
     ("bone", 0.05),
@@ -44,7 +44,7 @@ class PageContent:
 
     findings: every finding of the reading, urgent first; empty for a study that was not analysed.
     looked_at: for each pack (bones, range, slice thickness) in words of the page's language.
-    limits: sentences; as many as fit four lines are printed.
+    limits: sentences; of more than fit eight lines the page says where the rest stands.
     picture: RGB, shape (rows, columns, 3), of the gravest finding.
     """
 
@@ -195,7 +195,8 @@ def _scope(sheet: Sheet, content: PageContent, texts: Catalogue) -> None:
     for bones, span, thickness in content.looked_at:
         line = texts.text("page.looked-at-line", bones=bones, range=span, thickness=thickness)
         sheet.paragraph(line, 8, most_lines=2)
-    sheet.paragraph(" · ".join(content.limits), 8, most_lines=_MOST_LIMIT_LINES)
+    rest = texts.text("page.limits-rest")
+    sheet.paragraph(" · ".join(content.limits), 8, most_lines=_MOST_LIMIT_LINES, rest=rest)
     sheet.top -= 6
 
 

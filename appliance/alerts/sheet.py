@@ -93,12 +93,19 @@ class Sheet:
         self._line(at[0], at[1], words, size, grey=grey, bold=bold)
 
     def paragraph(
-        self, words: str, size: float, *, bold: bool = False, most_lines: int = 4
+        self, words: str, size: float, *, bold: bool = False, most_lines: int = 4, rest: str = ""
     ) -> None:
-        """Words from the left margin at the top, broken into lines; the last one is shortened."""
+        """Words from the left margin at the top, broken into lines; the last one is shortened.
+
+        rest: where what was left out is to be found; shorter than a line.
+        """
         lines = list(self.broken(words, size, self.width))
         if len(lines) > most_lines:
-            lines = [*lines[: most_lines - 1], lines[most_lines - 1].rstrip(" .") + "…"]
+            end = f"… {rest}".rstrip()
+            last = lines[most_lines - 1].rstrip(" .")
+            while last and self.measure(last + end, size) > self.width:
+                last = last[:-1].rstrip(" .")
+            lines = [*lines[: most_lines - 1], last + end]
         for line in lines:
             self.top -= size * LEADING
             self._line(self.left, self.top + size * 0.25, line, size, bold=bold)

@@ -31,7 +31,8 @@ _STYLE: Final = {
     CheckState.SKIPPED: "dim",
 }
 _STATUS: Final = {CheckState.FAILED: 1, CheckState.WARNING: 3}
-_WITHIN_S: Final = 180.0
+WITHIN_S: Final = 180.0
+"""How long the phantom may take."""
 
 Report = list[CheckResult | None]
 """By place; None while it is not known."""
@@ -49,7 +50,7 @@ Report = list[CheckResult | None]
     "--within",
     "within_s",
     type=click.FloatRange(min=1, max=3600),
-    default=_WITHIN_S,
+    default=WITHIN_S,
     show_default=True,
     metavar="SECONDS",
     help="How long the phantom may take.",

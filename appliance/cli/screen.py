@@ -17,8 +17,10 @@ from appliance.errors import UsageError
 from appliance.provision.identity import RECORD
 from appliance.screen.line import DOOR
 from appliance.screen.looking import CGROUPS, Looker, Places
+from appliance.screen.mounts import TABLE
 from appliance.screen.program import Screen
 from appliance.screen.terminal import opened
+from appliance.wipe.journal import DONE, FOLDER
 
 
 @click.command("screen")
@@ -39,10 +41,27 @@ from appliance.screen.terminal import opened
     help="Where the menu is called for.",
 )
 @click.option(
+    "--wiped",
+    type=click.Path(path_type=Path),
+    default=Path(FOLDER, DONE),
+    show_default=True,
+    metavar="FILE",
+    help="What a wipe leaves to say of itself, or a copy of it.",
+)
+@click.option("--table", type=click.Path(path_type=Path), default=TABLE, hidden=True)
+@click.option(
     "--cgroups", type=click.Path(path_type=Path), multiple=True, default=CGROUPS, hidden=True
 )
 @config_option
-def screen_verb(config: Path, identity: Path, door: Path, cgroups: tuple[Path, ...]) -> None:
+def screen_verb(  # noqa: PLR0913 - the options of one command
+    *,
+    config: Path,
+    identity: Path,
+    door: Path,
+    wiped: Path,
+    table: Path,
+    cgroups: tuple[Path, ...],
+) -> None:
     """Show how the box stands, until it is ended; Enter opens the technician's menu.
 
     Made for the console of the box (osteon-screen.service): no key ends it, not even Ctrl-C.
@@ -58,6 +77,6 @@ def screen_verb(config: Path, identity: Path, door: Path, cgroups: tuple[Path, .
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGHUP, end)
     clock = SystemClock()
-    looker = Looker(Places(config, identity, cgroups), clock)
+    looker = Looker(Places(config, identity, wiped, cgroups, table), clock)
     with opened() as terminal:
         Screen(terminal, looker, door, clock).run(stop)

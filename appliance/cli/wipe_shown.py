@@ -34,7 +34,7 @@ def show_plan(plan: WipePlan, out: Console) -> None:
     for each in plan.outstanding:
         out.print(f"  · {each.what}: {each.to_do}", markup=False)
     if not plan.destinations:
-        out.print("The certificate goes nowhere but to this machine: see --to, --stick, --print.")
+        out.print("The certificate stays on this machine: no stick, folder or printer is named.")
     for to in plan.destinations:
         out.print(f"The certificate goes to: {to.kind} {to.place}", markup=False, soft_wrap=True)
 

@@ -36,9 +36,11 @@ from appliance.wipe.journal import FOLDER, Authority, Intent, Journal
 from appliance.wipe.phases import Tools, go_through
 from appliance.wipe.plan import Destination, WipePlan
 from appliance.wipe.processes import BoxProcesses
-from appliance.wipe.programs import SystemPrograms
+from appliance.wipe.programs import Programs, SystemPrograms
 
 _ID_BYTES: Final = 4
+_SCREEN: Final = "osteon-screen.service"
+_SCREEN_SECONDS: Final = 10.0
 _SIGNALS: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
@@ -238,8 +240,16 @@ def _go(journal: Journal, intent: Intent) -> None:
     status = go_through(journal, intent, tools)
     with suppress(OSError):
         show_end(journal.folder, intent, status)
+    if has_units:
+        _bring_the_screen_back(programs)
     if status is Status.FAILED:
         raise WipeError("wipe-failed")
+
+
+def _bring_the_screen_back(programs: Programs) -> None:
+    """Where there is one: it was ended with all the rest, and says what the box is now."""
+    if programs.run(["systemctl", "is-enabled", _SCREEN], _SCREEN_SECONDS).is_done:
+        programs.run(["systemctl", "--no-block", "start", _SCREEN], _SCREEN_SECONDS)
 
 
 def _signer_of(plan: WipePlan) -> Callable[[], DeviceSigner | None]:

@@ -7,6 +7,15 @@ from typing import Final
 from appliance.error_catalogue.explanation import Explanation
 
 WIPING: Final = {
+    "factory-reset-failed": Explanation(
+        "The firmware did not take the note that makes this box new at its next start. Nothing has "
+        "changed.",
+        "Start the machine again, and try once more. If it fails again, flash it anew: page 12.",
+    ),
+    "factory-reset-unconfirmed": Explanation(
+        "What was typed is not the word that was asked for. Nothing has changed.",
+        "Choose it again if this box is to be made new.",
+    ),
     "wipe-alerts-undelivered": Explanation(
         "Somebody is still waiting: messages have reached nobody, or studies have no outcome. "
         "Nothing was destroyed.",
@@ -31,6 +40,10 @@ WIPING: Final = {
         "It is no certificate that this version knows, or not of the device that was asked for.",
         "Compare the device id with the one on the hand-over sheet, and use the version of the "
         "box or a later one.",
+    ),
+    "wipe-certificate-missing": Explanation(
+        "This machine was wiped, and there is no certificate on it any more.",
+        "Look for the copies that were handed out: the screen names who has taken one.",
     ),
     "wipe-done": Explanation(
         "This machine was wiped already; the certificate lies in the folder that is named.",

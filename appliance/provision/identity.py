@@ -6,11 +6,8 @@ SubjectPublicKeyInfo, RFC 5280 4.1.2.7): nobody gives it out, and two boxes neve
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +22,7 @@ from appliance.errors import SignatureError, StorageError
 from appliance.provision.fingerprint import fingerprint
 from appliance.provision.keyseal import KeySeal, Protection, seal_strongest
 from appliance.signing import DeviceSigner, device_id
-from appliance.storage import make_folder, storage_error, write_durably
+from appliance.storage import locked, make_folder, storage_error, write_durably
 
 RECORD: Final = "identity.json"
 _REQUEST: Final = "device.csr"
@@ -82,7 +79,7 @@ def ensure_identity(
     """
     try:
         make_folder(folder)
-        with _only_one(folder):
+        with locked(folder):  # two first boots at once would each leave half of an identity
             known = read_identity(folder)
             if known is not None:
                 _opened(known, folder, ways)
@@ -225,14 +222,3 @@ def _opened(known: DeviceIdentity, folder: Path, ways: Sequence[KeySeal]) -> Dev
     if signer.device_id != known.device_id:
         raise StorageError("identity-broken", "the key is another one")
     return signer
-
-
-@contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """Two first boots at once would each leave half of an identity."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -7,11 +7,8 @@ anywhere, the same command goes on from where it stood.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -19,7 +16,7 @@ from typing import Final, Protocol
 from appliance.errors import StorageError
 from appliance.keyring import KeyRing, hand_over_name
 from appliance.provision.programs import answer_of
-from appliance.storage import make_folder, storage_error, write_durably
+from appliance.storage import locked, make_folder, storage_error, write_durably
 
 MASTER_KEY_CREDENTIAL: Final = Path("/etc/credstore.encrypted/osteon.master-key")
 """Where `provisioning/install` puts it."""
@@ -99,18 +96,9 @@ class KeyRotation:
         self._home = home
         self._hand_over = hand_over
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> AbstractContextManager[None]:
         """Within it no other process rotates this key: two at once would lose one new key."""
-        try:
-            descriptor = os.open(self._home.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        except OSError as error:
-            raise storage_error(error) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+        return locked(self._home.path.parent)
 
     def begin(self) -> KeyRing:
         """The ring with its new primary key, which units that run can have from now on."""

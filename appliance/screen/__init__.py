@@ -9,7 +9,8 @@ keyboard, nor a screen gone astray, can do more than ask.
 |---|---|
 | `states` | where a visit stands, as one table; `visit`: one step of it. Pure |
 | `status`, `pages` | what the screen says of the box, and as which lines. Pure |
-| `looking` | reads the box |
+| `idle_pages`, `lines` | a box that is new, wiped or closed; what pages are made of. Pure |
+| `looking`, `setting`, `mounts` | reads the box: what it was told to be, and what is mounted |
 | `terminal`, `line`, `program` | keys and frames; the line to the session; the loop |
 | `attempts`, `session` | wrong PINs and their delays; the session's side of a visit |
 """

@@ -7,8 +7,6 @@ only the time since the machine started is known for sure: anybody at the box ma
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from appliance.storage import make_folder, storage_error, write_durably
+from appliance.storage import locked, make_folder, storage_error, write_durably
 
 WAITS_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0)
 """After the first wrong PIN, the second one, and so on; the last one holds from then on."""
@@ -74,14 +72,10 @@ class AttemptsFile:
         """Nobody else counts meanwhile. Raises StorageError."""
         try:
             make_folder(self._folder)
-            descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise storage_error(error) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with locked(self._folder):
             yield
-        finally:
-            os.close(descriptor)
 
     def read(self) -> Attempts:
         """What is kept; of a file that makes no sense the longest wait. Raises StorageError."""

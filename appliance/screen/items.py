@@ -11,6 +11,7 @@ class Item(StrEnum):
     """One thing that the menu does."""
 
     CHECK = "check"
+    PROVE = "prove"
     IMPORT = "import"
     STUDIES = "studies"
     ACKNOWLEDGE = "acknowledge"
@@ -19,6 +20,8 @@ class Item(StrEnum):
     HAND_OVER = "hand-over"
     IDENTITY = "identity"
     WIPE = "wipe"
+    CERTIFICATE = "certificate"
+    MAKE_NEW = "make-new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class MenuLine:
 
 MENU: Final[dict[Item, MenuLine]] = {
     Item.CHECK: MenuLine("1", "Check everything that the box needs"),
+    Item.PROVE: MenuLine("0", "Let it prove itself: a made-up study, test mail, test page"),
     Item.IMPORT: MenuLine("2", "Import the configuration from a stick"),
     Item.STUDIES: MenuLine("3", "Studies: the newest, by case code"),
     Item.ACKNOWLEDGE: MenuLine("4", "Acknowledge an alert"),
@@ -39,6 +43,8 @@ MENU: Final[dict[Item, MenuLine]] = {
     Item.HAND_OVER: MenuLine("7", "Hand-over sheet, onto a stick or a printer"),
     Item.IDENTITY: MenuLine("8", "Identity of this device"),
     Item.WIPE: MenuLine("9", "WIPE: destroy all patient data of this box"),
+    Item.CERTIFICATE: MenuLine("c", "Certificate of the wipe, onto a stick"),
+    Item.MAKE_NEW: MenuLine("n", "Factory reset: make this box new"),
 }
 
 
@@ -50,15 +56,19 @@ class Access(StrEnum):
     """The site YAML names none, or cannot be read: only what is signed is taken."""
     NOT_SET_UP = "not-set-up"
     """No person has given the box a site YAML yet, so nobody has set a PIN."""
+    CLOSED = "closed"
+    """What it stores on is not mounted: nobody can tell the PIN, and nothing can be changed."""
+    WIPED = "wiped"
+    """All that a PIN would protect is gone, and so is the PIN."""
+    WIPED_IMAGE = "wiped-image"
+    """The same on a box that was flashed with the image, which can make itself new."""
 
 
 OFFERED: Final[dict[Access, frozenset[Item]]] = {
-    Access.PIN: frozenset(Item),
+    Access.PIN: frozenset(Item) - {Item.CERTIFICATE, Item.MAKE_NEW},
     Access.NO_PIN: frozenset({Item.IMPORT, Item.IDENTITY}),
     Access.NOT_SET_UP: frozenset({Item.IMPORT, Item.IDENTITY}),
+    Access.CLOSED: frozenset({Item.IDENTITY}),
+    Access.WIPED: frozenset({Item.IDENTITY, Item.CERTIFICATE}),
+    Access.WIPED_IMAGE: frozenset({Item.IDENTITY, Item.CERTIFICATE, Item.MAKE_NEW}),
 }
-
-
-def item_of(key: str) -> Item | None:
-    """The item that a key chooses."""
-    return next((item for item, line in MENU.items() if line.key == key), None)

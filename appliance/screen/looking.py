@@ -24,8 +24,11 @@ from appliance.ledger.models import ModelStates
 from appliance.ledger.work import WorkLedger
 from appliance.provision.handover import listening_addresses
 from appliance.provision.identity import read_device_id
+from appliance.screen.mounts import TABLE
 from appliance.screen.setting import setting_of
-from appliance.screen.status import LastStudy, Listener, Setting, StandingFault, Status
+from appliance.screen.status import LastStudy, Listener, Setting, StandingFault, Status, WipeEnd
+from appliance.wipe.certificate import Status as WipeStatus
+from appliance.wipe.ended import read_ended
 
 CGROUPS: Final = (
     Path("/sys/fs/cgroup/system.slice"),
@@ -45,13 +48,16 @@ Part = TypeVar("Part")
 class Places:
     """Where to look.
 
-    identity: a copy of the record of the device's identity. cgroups: the folders in one of which
-    systemd has one for each running unit.
+    identity: a copy of the record of the device's identity. wiped: a copy of what a wipe leaves to
+    say of itself. cgroups: the folders in one of which systemd has one for each running unit.
+    table: of file systems, fstab(5).
     """
 
     config: Path
     identity: Path
+    wiped: Path
     cgroups: tuple[Path, ...] = CGROUPS
+    table: Path = TABLE
 
 
 class Looker:
@@ -66,8 +72,11 @@ class Looker:
         """The box at this instant. Never raises for what lies on the disk."""
         self._faults = []
         now = self._clock.now()
+        wiped = self._wiped(now)
+        if wiped is not None:
+            return wiped
         device_id = self._read(lambda: read_device_id(self._places.identity), "identity", "")
-        setting, site, refusal = setting_of(self._places.config, "receive")
+        setting, site, refusal = setting_of(self._places.config, "receive", self._places.table)
         if refusal is not None and setting is not Setting.NONE:
             self._faults.append(StandingFault(Notice("config-refused").code, "site.yaml"))
         if site is None:
@@ -77,6 +86,26 @@ class Looker:
     def at_this_time(self, status: Status) -> Status:
         """The same, with the time of now: it shows that the screen is alive."""
         return replace(status, now=self._clock.now())
+
+    def _wiped(self, now: float) -> Status | None:
+        """A box that was wiped; what of it cannot be read makes it no other one."""
+        unknown = WipeEnd(None, "", "", "", (), has_failed=False)
+        told = Status(now, appliance.__version__, Setting.WIPED, wiped=unknown)
+        try:
+            end = read_ended(self._places.wiped)
+        except StorageError as error:
+            return replace(told, faults=(StandingFault(error.code, "record of the wipe"),))
+        if end is None:
+            return None
+        plan = end.intent.plan
+        has_failed = end.status == WipeStatus.FAILED
+        return replace(
+            told,
+            site=plan.site,
+            time_zone=plan.time_zone,
+            device_id=plan.device_id,
+            wiped=WipeEnd(end.at, end.status, end.certificate, end.digest, end.copies, has_failed),
+        )
 
     def _status(self, now: float, setting: Setting, device_id: str) -> Status:
         software = appliance.__version__

@@ -8,41 +8,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
-from enum import Enum, auto
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from appliance.error_catalogue import CATALOGUE
+from appliance.screen.idle_pages import IDLE_PAGES
 from appliance.screen.items import MENU, Item
+from appliance.screen.lines import LABEL, Line, Style, fact, time_text
 from appliance.screen.states import State
 from appliance.screen.status import Setting, StandingFault, Status, headline, reads
 from appliance.screen.visit import PAGE_ROWS, QUESTION_ROWS, Visit
-from appliance.screen.words import COLUMNS, ROWS, cut, folded, grouped_in_rows, plain
+from appliance.screen.words import COLUMNS, ROWS, cut, folded, plain
 
-_LABEL: Final = 13
 _FAULTS_SECONDS: Final = 8
 """How long each page of faults stays, where there are more than fit."""
 _FAULT_ROWS: Final = 8
 _MOST_CASES: Final = 3
 _MODEL_ROWS: Final = 2
+_FEET: Final = {
+    Setting.NONE: "Enter: import the configuration",
+    Setting.CLOSED: "Enter: identity of this device",
+    Setting.WIPED: "Enter: menu",
+}
 _FOOT: Final = "Enter: menu       Investigational, not for diagnosis: silence is no finding."
-
-
-class Style(Enum):
-    """How a line stands out."""
-
-    PLAIN = auto()
-    BOLD = auto()
-    ALARM = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One row. text: at most 80 characters of printable ASCII."""
-
-    text: str = ""
-    style: Style = Style.PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +57,7 @@ def _page(lines: tuple[Line, ...], foot: str = "") -> Page:
 
 def _head(status: Status) -> Line:
     name = f" {status.site}" if status.site.isascii() else ""  # a console has no Chinese
-    when = _time(status.now, status.time_zone, "%Y-%m-%d %H:%M:%S %Z")
+    when = time_text(status.now, status.time_zone, "%Y-%m-%d %H:%M:%S %Z")
     left = cut(f"OSTEON{name}", COLUMNS - len(when) - 2)
     return Line(f"{left:<{COLUMNS - len(when)}}{plain(when)}", Style.BOLD)
 
@@ -84,57 +71,40 @@ def _status(status: Status) -> Iterator[Line]:
     for row in folded(said.text, COLUMNS - 2):
         yield Line(f" {row:<{COLUMNS - 2}} ", style)
     yield Line()
-    if status.setting is Setting.NONE:
-        yield from _what_to_do(status)
+    if status.setting in IDLE_PAGES:
+        yield from IDLE_PAGES[status.setting](status)
+        if status.faults:
+            yield Line()
+            yield from _faults(status)
         return
     yield from _facts(status)
     yield Line()
     yield from _faults(status)
 
 
-def _what_to_do(status: Status) -> Iterator[Line]:
-    for text in (
-        "What to do:",
-        " 1. Write the site's file site.yaml, as page 03 of the manual says.",
-        " 2. Sign it, or write down its fingerprint: sha256sum site.yaml",
-        "    (on Windows: certutil -hashfile site.yaml SHA256).",
-        " 3. Copy it into the top folder of a USB stick with the label OSTEON.",
-        " 4. Plug the stick into this box. Press Enter, then 2. Compare the fingerprint",
-        "    on the screen with what you wrote down, and type its first 8 digits.",
-        " 5. The box starts. Let it prove itself: Enter, your PIN, then 1.",
-        " 6. Print the hand-over sheet (7), read it together, sign it both.",
-    ):
-        yield Line(text)
-    yield Line()
-    yield from _device(status)
-    if status.faults:
-        yield Line()
-        yield from _faults(status)
-
-
 def _facts(status: Status) -> Iterator[Line]:
     listener = status.listener
     if listener is not None:
         addresses = ", ".join(listener.addresses) or "NONE: is the network cable in?"
-        yield _fact("Address", addresses)
+        yield fact("Address", addresses)
         opened = {True: "open", False: "NOT OPEN", None: "not known"}[listener.is_open]
         tls = f", with TLS {listener.tls_port}" if listener.tls_port else ""
-        yield _fact("AE title", f"{listener.ae_title}     port {listener.port} ({opened}){tls}")
+        yield fact("AE title", f"{listener.ae_title}     port {listener.port} ({opened}){tls}")
     models = "; ".join(
         f"{each.name} {each.version}{'' if reads(each) else ' FAILS'}" for each in status.models
     )
-    yield _fact("Version", f"Osteon {status.software}")
-    rows = folded(models or "none has run yet", COLUMNS - _LABEL)
+    yield fact("Version", f"Osteon {status.software}")
+    rows = folded(models or "none has run yet", COLUMNS - LABEL)
     for number, row in enumerate(rows[:_MODEL_ROWS]):
-        yield _fact("" if number else "Models", row)
-    yield _fact("Last study", _last(status))
+        yield fact("" if number else "Models", row)
+    yield fact("Last study", _last(status))
     if status.waiting:
         cases = ", ".join(status.waiting[:_MOST_CASES])
         more = len(status.waiting) - _MOST_CASES
         text = f"{len(status.waiting)} unacknowledged: {cases}"
-        yield _fact("Waiting", f"{text} and {more} more" if more > 0 else text, Style.BOLD)
+        yield fact("Waiting", f"{text} and {more} more" if more > 0 else text, Style.BOLD)
     if status.under_way:
-        yield _fact("Under way", f"{status.under_way}")
+        yield fact("Under way", f"{status.under_way}")
 
 
 def _last(status: Status) -> str:
@@ -143,17 +113,7 @@ def _last(status: Status) -> str:
         return "none yet"
     told = last.outcome.value if last.outcome is not None else last.state
     waits = ", NOT ACKNOWLEDGED" if last.case in status.waiting else ""
-    return f"{last.case}  {told}{waits}  {_time(last.at, status.time_zone, '%m-%d %H:%M')}"
-
-
-def _device(status: Status) -> Iterator[Line]:
-    rows = grouped_in_rows(status.device_id) or ("not made yet",)
-    for number, row in enumerate(rows):
-        yield _fact("" if number else "Device id", row)
-
-
-def _fact(label: str, text: str, style: Style = Style.PLAIN) -> Line:
-    return Line(cut(f"{label:<{_LABEL}}{plain(text)}"), style)
+    return f"{last.case}  {told}{waits}  {time_text(last.at, status.time_zone, '%m-%d %H:%M')}"
 
 
 def _faults(status: Status) -> Iterator[Line]:
@@ -180,7 +140,7 @@ def _fault_pages(status: Status) -> Iterator[tuple[Line, ...]]:
 
 
 def _fault(fault: StandingFault, zone: str) -> Iterator[Line]:
-    since = "" if fault.since is None else f", since {_time(fault.since, zone, '%m-%d %H:%M')}"
+    since = "" if fault.since is None else f", since {time_text(fault.since, zone, '%m-%d %H:%M')}"
     about = f"  {fault.about}" if fault.about else ""
     yield Line(cut(f" {fault.code}{about}{since}"), Style.BOLD)
     known = CATALOGUE.get(fault.code)
@@ -189,9 +149,7 @@ def _fault(fault: StandingFault, zone: str) -> Iterator[Line]:
 
 
 def _foot(status: Status) -> str:
-    if status.setting is Setting.NONE:
-        return "Enter: import the configuration"
-    return _FOOT
+    return _FEET.get(status.setting, _FOOT)
 
 
 # --- a visit to the menu -----------------------------------------------------------------------
@@ -278,14 +236,6 @@ _PAGES: Final[dict[State, Callable[[tuple[Line, ...], Visit, float], Page]]] = {
     State.RESULT: _reading,
     State.CLOSED: _reading,
 }
-
-
-def _time(seconds: float, zone: str, form: str) -> str:
-    try:
-        local: tzinfo = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        local = UTC  # and says so: a screen without a clock is worse
-    return datetime.fromtimestamp(seconds, local).strftime(form)
 
 
 def _duration(seconds: int) -> str:

@@ -39,12 +39,15 @@ ACTOR: Final = "technician at the screen"
 _IDLE_SECONDS: Final = 180.0
 """Longer than the screen's own; a session that outlived its screen ends all the same."""
 _MOST_ANSWER: Final = 80
-_LAST: Final = frozenset({Item.IMPORT, Item.WIPE})
+_LAST: Final = frozenset({Item.IMPORT, Item.WIPE, Item.MAKE_NEW})
 """After these the box is another one, and has another PIN or none."""
 _NOTES: Final = {
     Access.PIN: "",
     Access.NO_PIN: "The site YAML sets no PIN: only a signed configuration is taken.",
     Access.NOT_SET_UP: "This box is not set up yet.",
+    Access.CLOSED: "The data volume of this box did not open.",
+    Access.WIPED: "This box was wiped.",
+    Access.WIPED_IMAGE: "This box was wiped.",
 }
 
 

@@ -13,6 +13,10 @@ from appliance.domain import CaseCode, ModelLine, Outcome
 class Setting(StrEnum):
     """What the box has been told to be."""
 
+    WIPED = "wiped"
+    """All that it had was destroyed; it does nothing any more."""
+    CLOSED = "closed"
+    """What it stores on is not mounted: its data volume did not open."""
     NONE = "none"
     """No person has given it a site YAML: it listens to nothing."""
     UNUSABLE = "unusable"
@@ -53,6 +57,22 @@ class StandingFault:
 
 
 @dataclass(frozen=True, slots=True)
+class WipeEnd:
+    """What came of the wipe. at: seconds since 1970, UTC; None: not on record.
+
+    status: the certificate's; certificate: its file, digest: SHA-256 of that; empty: not on record.
+    copies: who has taken the certificate.
+    """
+
+    at: float | None
+    status: str
+    certificate: str
+    digest: str
+    copies: tuple[str, ...]
+    has_failed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Everything that the screen shows. Wall seconds since 1970, UTC.
 
@@ -73,6 +93,7 @@ class Status:
     waiting: tuple[CaseCode, ...] = ()
     under_way: int = 0
     faults: tuple[StandingFault, ...] = ()
+    wiped: WipeEnd | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +106,12 @@ class Headline:
 
 READS_ELSEWHERE: Final = "device-fell-back"
 """The one code of a model that reads all the same."""
+_DOES_NOTHING: Final = {
+    Setting.WIPED: "NOT WORKING: this box was wiped, and takes no images",
+    Setting.CLOSED: "NOT WORKING: the data volume did not open",
+    Setting.NONE: "NOT SET UP: this box listens to nothing",
+    Setting.UNUSABLE: "NOT WORKING: the site YAML cannot be used",
+}
 _FAILS: Final = {
     "receive": "images are not taken",
     "analyse": "images are not analysed",
@@ -95,10 +122,8 @@ _FAILS: Final = {
 
 def headline(status: Status) -> Headline:
     """What all of it comes to. It never says that all is well unless every part runs."""
-    if status.setting is Setting.NONE:
-        return Headline("NOT SET UP: this box listens to nothing", is_alarm=True)
-    if status.setting is Setting.UNUSABLE:
-        return Headline("NOT WORKING: the site YAML cannot be used", is_alarm=True)
+    if status.setting in _DOES_NOTHING:
+        return Headline(_DOES_NOTHING[status.setting], is_alarm=True)
     troubles = tuple(_troubles(status))
     if troubles:
         return Headline(f"NOT WORKING: {'; '.join(troubles)}", is_alarm=True)

@@ -14,7 +14,8 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from appliance.screen.pages import Page, Style
+from appliance.screen.lines import Style
+from appliance.screen.pages import Page
 from appliance.screen.visit import Key
 from appliance.screen.words import COLUMNS, ROWS
 

@@ -130,7 +130,7 @@ def _event(visit: Visit, happening: Happening, now: float) -> Event | None:
 
 
 def _chosen(visit: Visit, letter: str) -> Item | None:
-    return next((item for item in visit.items if MENU[item].key == letter), None)
+    return next((item for item in visit.items if MENU[item].key == letter.lower()), None)
 
 
 def _with(after: Visit, event: Event, happening: Happening, now: float) -> Visit:

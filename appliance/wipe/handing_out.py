@@ -10,6 +10,7 @@ from typing import Protocol
 
 from appliance.errors import OsteonError
 from appliance.storage import storage_error, write_durably
+from appliance.wipe.ended import HANDED_TO
 from appliance.wipe.journal import Evidence, Result
 from appliance.wipe.plan import Destination
 
@@ -74,4 +75,4 @@ class _Handing(threading.Thread):
             self._said = (Result.FAILED, str(error))
 
     def evidence(self) -> Evidence:
-        return Evidence(f"hand out to {self._to.kind} {self._to.place}".strip(), *self._said)
+        return Evidence(f"{HANDED_TO}{self._to.kind} {self._to.place}".strip(), *self._said)

@@ -2,7 +2,8 @@
 
 `intent.json` is there from the point of no return until the wipe has ended; systemd starts
 `osteon-wipe.service` at each boot because of it. `progress` gets one line for each phase. Both, and
-the certificate, lie in one folder that stays on the machine.
+the certificate, lie in one folder that stays on the machine. `done.json` takes the intent's place
+at the end, and says what came of it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from appliance.storage import fsync_folder, make_folder, storage_error, write_du
 from appliance.wipe.plan import Reach, WipePlan
 
 FOLDER: Final = Path("/var/lib/osteon-wipe")
+DONE: Final = "done.json"
 _RESERVE_BYTES: Final = 1 << 20
 
 
@@ -153,7 +155,7 @@ class Journal:
     @property
     def has_ended(self) -> bool:
         """Whether this machine was wiped, and nothing but the certificate is left."""
-        return (self.folder / "done.json").exists()
+        return (self.folder / DONE).exists()
 
     def records(self) -> tuple[Record, ...]:
         """The phases that have ended, in order; a line that a power cut tore is none."""
@@ -195,6 +197,21 @@ class Journal:
         self.release()
         write_durably(self.folder / name, content, mode=0o644)
 
+    def note(self, line: bytes) -> None:
+        """Put something on record beside the journal, once nobody keeps an audit trail any more.
+
+        Raises:
+            StorageError: `disk-full`, `storage-failed`.
+        """
+        try:
+            with (self.folder / "afterwards").open("ab") as file:
+                file.write(line + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            fsync_folder(self.folder)
+        except OSError as error:
+            raise storage_error(error) from error
+
     def use_once(self, nonce: str) -> None:
         """An order is good for one attempt.
 
@@ -213,11 +230,19 @@ class Journal:
         with suppress(OSError):
             (self.folder / "reserve").unlink(missing_ok=True)
 
-    def finish(self) -> None:
-        """Nothing is left to do: no boot goes on with it any more."""
+    def finish(self, said: bytes) -> None:
+        """Nothing is left to do: no boot goes on with it any more.
+
+        said: what came of it; where the disk takes no more, the intent alone stands for it.
+        """
         self.release()
         try:
-            self._intent.replace(self.folder / "done.json")
+            with suppress(StorageError):
+                write_durably(self.folder / DONE, said)
+            if (self.folder / DONE).exists():
+                self._intent.unlink()
+            else:
+                self._intent.replace(self.folder / DONE)
             fsync_folder(self.folder)
         except OSError as error:
             raise storage_error(error) from error

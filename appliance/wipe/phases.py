@@ -14,10 +14,12 @@ from typing import Final, Protocol
 
 from appliance.clock import Clock
 from appliance.errors import OsteonError, WipeError
+from appliance.ledger.codec import encode
 from appliance.signing import DeviceSigner
 from appliance.wipe import luks
 from appliance.wipe.certificate import Status, issue, statement, tool_of
 from appliance.wipe.certificate_page import render_certificate
+from appliance.wipe.ended import ended
 from appliance.wipe.erasing import erase
 from appliance.wipe.folders import Removal, destroy_file, remove_folder, spoil_keys
 from appliance.wipe.handing_out import Document, Taker, hand_out
@@ -182,15 +184,16 @@ def go_through(journal: Journal, intent: Intent, tools: Tools) -> Status:
             are gone; the identity is kept for the next try.
     """
     work = Work(intent, journal, tools)
-    ended = {record.phase for record in journal.records()}
+    behind = {record.phase for record in journal.records()}
     for phase, act in PHASES.items():
-        if phase in ended and phase not in _AGAIN_AT_EACH_START:
+        if phase in behind and phase not in _AGAIN_AT_EACH_START:
             continue
         tools.say(phase)
         if not journal.record(_do(work, phase, act)):
             tools.say("the journal could not be written; the wipe goes on")
-    status = Status.of(intent.plan, journal.records())
-    journal.finish()
+    records = journal.records()
+    status = Status.of(intent.plan, records)
+    journal.finish(encode(ended(journal.folder, intent, records, status, tools.clock.now())))
     return status
 
 

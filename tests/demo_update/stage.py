@@ -145,8 +145,7 @@ def open_stage(stack: ExitStack, folder: Path) -> Stage:
     """Hold the ceremony, build the box's image, start everything; the stack ends it."""
     for name in ("maker", "mail", "box"):
         (folder / name).mkdir()
-    maker = Maker(folder / "maker")
-    maker.hold_ceremony()
+    maker = Maker.founded(folder / "maker")
     factory = _factory_pack(maker, folder)
     maker.run("publish", folder / "www")
     stack.enter_context(_image(folder / "image", maker))

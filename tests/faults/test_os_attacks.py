@@ -46,8 +46,8 @@ def box(maker: RepositoryMaker, tmp_path: Path) -> OsBox:
 
 def planted(box: OsBox, repository: Path) -> Path:
     """A mirror that the update unit's thief has written: whatever repository he likes."""
-    shutil.rmtree(box.update.mirror, ignore_errors=True)
-    return Path(shutil.copytree(repository, box.update.mirror))
+    shutil.rmtree(box.places.mirror, ignore_errors=True)
+    return Path(shutil.copytree(repository, box.places.mirror))
 
 
 def refused(box: OsBox, *codes: str) -> None:
@@ -86,9 +86,9 @@ def test_only_two_keys_of_the_role_make_an_image(
     signed_by(maker, role, count)
     planted(box, maker.folder)
     refused(box, "update-metadata-refused")
-    (refusal,) = box.fetch(FolderSource(maker.folder))
+    (refusal,) = box.apply(FolderSource(maker.folder))
     assert refusal.error.code == "update-metadata-refused"
-    assert not list(box.update.mirror.rglob("*.xz"))
+    assert not list(box.places.mirror.rglob("*.xz"))
 
 
 def test_a_maker_of_ones_own_is_not_ours(box: OsBox, tmp_path: Path) -> None:
@@ -144,10 +144,10 @@ def test_what_was_altered_on_the_box_itself_is_found(
 
 def test_the_update_unit_mends_what_was_altered(maker: RepositoryMaker, box: OsBox) -> None:
     image = maker.release_image(make_image(NEW))
-    box.fetch(FolderSource(maker.folder))
-    altered_piece(box.update.mirror, image)
+    box.apply(FolderSource(maker.folder))
+    altered_piece(box.places.mirror, image)
     refused(box, "update-file-altered")
-    box.fetch(FolderSource(maker.folder))
+    box.apply(FolderSource(maker.folder))
     box.unit.go_on()
     assert box.record.state is OsState.INSTALLED
 
@@ -255,7 +255,7 @@ def test_keys_that_were_lost_are_trusted_no_more(maker: RepositoryMaker, box: Os
     stolen = maker.keys[OS_ROLE]
     maker.keys[OS_ROLE] = new_keys(2)
     maker.write()
-    box.fetch(FolderSource(maker.folder))
+    box.apply(FolderSource(maker.folder))
     box.unit.go_on()
     maker.publish_image(make_image(NEW))
     maker.roll_out(make_image(NEW))

@@ -41,7 +41,7 @@ class Prepared:
         )
         box = OsBox(folder / "begun", maker.first_root, DeviceSigner.from_pem(key))
         box.begin_floors()
-        box.fetch(FolderSource(maker.folder))
+        box.apply(FolderSource(maker.folder))
         box.unit.look()
         kept(box, key)
 

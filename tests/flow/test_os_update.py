@@ -41,7 +41,7 @@ def source(maker: RepositoryMaker) -> FolderSource:
 def installed(box: OsBox, maker: RepositoryMaker, version: str = NEW, index: int = 1) -> MadeImage:
     """Released, fetched and written into the other slot."""
     image = maker.release_image(make_image(version, index))
-    assert box.fetch(source(maker)) == ()
+    assert box.apply(source(maker)) == ()
     box.may_restart = False
     box.unit.go_on()
     box.may_restart = True
@@ -88,7 +88,7 @@ def test_an_image_of_several_pieces_is_put_together_as_it_was(
 ) -> None:
     """Its root ends in an empty piece, as a partition does."""
     image = maker.release_image(make_image(NEW, empty=2 * PIECE_BYTES))
-    box.fetch(source(maker))
+    box.apply(source(maker))
     box.unit.go_on()
     root = next(name for name in image.named() if name.endswith(".root"))
     assert (box.slots / root).read_bytes() == image.named()[root]
@@ -127,7 +127,7 @@ def test_a_slow_line_carries_an_image_over_many_attempts(
     while not is_here:
         line = Line(maker.folder, 12_000)
         with suppress(UpdateError):
-            is_here = box.fetch(line) == ()
+            is_here = box.apply(line) == ()
         attempts += 1
         carried += min(line.carried, line.budget)
         if not is_here:
@@ -137,7 +137,7 @@ def test_a_slow_line_carries_an_image_over_many_attempts(
     assert carried < whole + attempts * 4096  # nothing twice, but for the piece that broke
     box.unit.go_on()
     assert box.record.state is OsState.INSTALLED
-    assert not list(box.update.partial.iterdir())
+    assert not list(box.places.partial.iterdir())
 
 
 def test_an_image_for_which_there_is_no_room_is_not_begun(
@@ -147,9 +147,9 @@ def test_an_image_for_which_there_is_no_room_is_not_begun(
     with monkeypatch.context() as full:
         full.setattr(download, "free_bytes", lambda _folder: 1 << 20)
         with pytest.raises(UpdateError, match="update-no-room"):
-            box.fetch(source(maker))
-    assert not list(box.update.mirror.rglob("*.xz"))
-    box.fetch(source(maker))
+            box.apply(source(maker))
+    assert not list(box.places.mirror.rglob("*.xz"))
+    box.apply(source(maker))
     monkeypatch.setattr(download, "free_bytes", lambda _folder: 1 << 20)
     with pytest.raises(UpdateError, match="update-no-room"):
         box.unit.go_on()
@@ -158,7 +158,7 @@ def test_an_image_for_which_there_is_no_room_is_not_begun(
 
 def test_nothing_is_written_while_a_study_is_under_way(maker: RepositoryMaker, box: OsBox) -> None:
     maker.release_image(make_image(NEW))
-    box.fetch(source(maker))
+    box.apply(source(maker))
     box.is_quiet = False
     box.unit.go_on()
     assert not list(box.slots.iterdir())
@@ -199,7 +199,7 @@ def test_an_ill_image_falls_back_and_is_never_installed_again(
     assert record.setback is not None
     assert (record.setback.reason, record.setback.detail) == ("os-unhealthy", "model spots")
     assert [entry.version for entry in box.loader.entries()] == [FLASHED]
-    assert box.fetch(source(maker)) == ()
+    assert box.apply(source(maker)) == ()
     box.unit.go_on()
     assert box.record.state is OsState.REVERTED
     assert box.start() == FLASHED
@@ -253,13 +253,13 @@ def test_a_halted_image_that_has_not_started_is_called_off_and_may_come_again(
     image = installed(box, maker)
     maker.roll_out(image, halted=True)
     maker.write()
-    box.fetch(source(maker))
+    box.apply(source(maker))
     box.unit.go_on()
     assert box.record.state is OsState.COMMITTED
     assert box.start() == FLASHED
     maker.roll_out(image)
     maker.write()
-    box.fetch(source(maker))
+    box.apply(source(maker))
     box.unit.go_on()
     assert box.record.state is OsState.INSTALLED
 
@@ -268,7 +268,7 @@ def test_a_recalled_image_gives_way_to_the_one_before(maker: RepositoryMaker, bo
     image = kept(box, maker)
     maker.roll_out(recalled=[image.digest])
     maker.write()
-    box.fetch(source(maker))
+    box.apply(source(maker))
     box.unit.go_on()
     assert box.record.state is OsState.RETREATING
     assert box.restarts == 1
@@ -288,7 +288,7 @@ def test_a_recalled_image_with_nothing_before_it_runs_on_and_that_is_told(
     (box.esp / f"{NAME}_{FLASHED}.efi").unlink()
     maker.roll_out(recalled=[newest.digest])
     maker.write()
-    box.fetch(source(maker))
+    box.apply(source(maker))
     with pytest.raises(UpdateError, match="os-boot-entry-missing"):
         box.unit.go_on()
     assert box.record.state is OsState.COMMITTED
@@ -312,7 +312,7 @@ def test_the_floor_rises_only_to_what_is_kept_beside_a_blessed_image(
     box.unit.go_on()
     assert floor() == 5
     old = maker.release_image(make_image("1.3.0.1", 4))
-    box.fetch(source(maker))
+    box.apply(source(maker))
     with pytest.raises(UpdateError, match="update-image-downgrade"):
         box.unit.go_on()
     assert old.version not in {entry.version for entry in box.loader.entries()}
@@ -323,10 +323,10 @@ def test_an_older_image_than_the_running_one_is_not_taken(
 ) -> None:
     kept(box, maker, NEWER)
     maker.release_image(make_image(NEW, 9))
-    box.fetch(source(maker))
+    box.apply(source(maker))
     box.unit.go_on()
     assert box.record.state is OsState.COMMITTED
-    assert not list((box.update.mirror / "targets/os").rglob("*.xz"))
+    assert not list((box.places.mirror / "targets/os").rglob("*.xz"))
 
 
 def test_a_box_that_was_flashed_anew_begins_anew(maker: RepositoryMaker, box: OsBox) -> None:
@@ -353,7 +353,7 @@ def test_one_call_at_a_time_works_in_the_folder(
 
 def test_without_a_floor_record_nothing_is_installed(maker: RepositoryMaker, box: OsBox) -> None:
     maker.release_image(make_image(NEW))
-    box.fetch(source(maker))
+    box.apply(source(maker))
     for place in box.os.verifying.floors:
         place.unlink()
     with pytest.raises(UpdateError, match="update-floor-missing"):

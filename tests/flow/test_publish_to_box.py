@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -22,8 +21,7 @@ from tests.simulators.web_server import nginx
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Maker:
     """A pack for everybody; not to be changed."""
-    maker = Maker(tmp_path_factory.mktemp("maker"))
-    maker.hold_ceremony()
+    maker = Maker.founded(tmp_path_factory.mktemp("maker"))
     maker.release(packs.write_pack(tmp_path_factory.mktemp("packs") / NAME))
     maker.run("rollout", "start", NAME, "0.1.0.1")
     return maker
@@ -31,15 +29,14 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Maker:
 
 @pytest.fixture
 def maker(released: Maker, tmp_path: Path) -> Maker:
-    return Maker(Path(shutil.copytree(released.folder, tmp_path / "maker")))
+    return released.copied(tmp_path / "maker")
 
 
 @pytest.fixture
 def box(maker: Maker, tmp_path: Path) -> UpdateBox:
     """A box with that maker's root, whose clock is right."""
     box = UpdateBox(tmp_path / "box", maker.first_root)
-    box.clock.wall = time.time()
-    box.floors.begin()
+    box.begin_today()
     return box
 
 

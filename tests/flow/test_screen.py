@@ -198,12 +198,29 @@ def test_a_technician_acknowledges_and_takes_a_bundle_on_a_stick(bed: Bed, scree
     }
 
 
+def test_the_box_proves_itself_from_its_menu(bed: Bed, screen: Console) -> None:
+    enter(screen)
+    screen.shows("0  Let it prove itself")
+    screen.press("0")
+    page = screen.shows("[ok] phantom sent", "Enter: ", seconds=200)
+    while "Enter: the menu" not in page:
+        screen.press(ENTER)
+        page = screen.turns(page)
+    assert "All is well." in page
+    assert "[ok] mail " in page
+    tests = [each for each in bed.there.mail.messages if str(each["Subject"]).startswith("TEST")]
+    assert len(tests) == 1
+    assert ("menu-action", "prove") in [(each["kind"], each["detail"]) for each in bed.entries()]
+
+
 def test_a_wipe_wants_a_name_and_the_serial_number(bed: Bed, screen: Console) -> None:
     identity = [*OSTEON, "first-boot", "identity", "--identity", str(bed.folder / "identity")]
     assert os.spawnvp(os.P_WAIT, identity[0], identity) == 0
     enter(screen)
     screen.shows("9  WIPE")
     screen.press("9")
+    screen.shows("Print the certificate too?", "Enter: go on")
+    screen.press(ENTER)
     page = screen.shows("This destroys all patient data of this box", "Enter: ")
     while "Name of who wipes:" not in page:
         screen.press(ENTER)

@@ -17,6 +17,7 @@ from appliance.provision.identity import open_signer
 from appliance.provision.keyseal import PlainSeal
 from appliance.sealing import MasterKey
 from appliance.signing import DeviceSigner
+from appliance.wipe.ended import read_ended
 from appliance.wipe.journal import Journal
 from tests.simulators import wiping
 from tests.simulators.wiping import WipeBox, filled_box, opens, opens_with_any, osteon
@@ -215,12 +216,9 @@ def test_a_signed_order_stands_for_the_serial_number_once(
     shutil.copytree(box.folder, tmp_path / "copy")
     done = box.wipe("--order", order, *signers)
     assert done.returncode == 0, done.stderr
-    assert (
-        json.loads((box.journal / "done.json").read_text().partition("\n")[2])["authority"][
-            "operator"
-        ]
-        == "Chief of IT"
-    )
+    end = read_ended(box.journal / "done.json")
+    assert end is not None
+    assert end.intent.authority.operator == "Chief of IT"
     # Even if a backup brought everything back, the identity too: one order, one attempt.
     shutil.rmtree(box.folder)
     shutil.copytree(tmp_path / "copy", box.folder)

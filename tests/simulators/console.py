@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.provision.identity import RECORD
+from appliance.wipe.journal import DONE
 from tests.simulators.box import OSTEON, ROOT, wait_until
 
 ENTER, ESCAPE, ERASE = "\r", "\x1b", "\x7f"
@@ -82,26 +83,39 @@ class Console:
 
 @contextmanager
 def console(
-    folder: Path, config: Path, *, stick: Path, signers: Path | None = None
+    folder: Path,
+    config: Path,
+    *,
+    stick: Path,
+    signers: Path | None = None,
+    identity: Path | None = None,
 ) -> Iterator[Console]:
-    """The screen of a box, until the end. folder: for its socket, the identity and a wipe's intent.
+    """The screen of a box, until the end.
 
-    stick: a folder in place of one. signers: who may sign a site YAML.
+    folder: for its socket, the identity (where no other place is said) and a wipe's journal; in it
+    may lie `fstab`, the table of file systems, `reset.service`, which a flashed box has, and `bin`,
+    programs in place of the machine's own. stick: a folder in place of one. signers: who may sign a
+    site YAML.
     """
     door = folder / "door"
-    where = ("--config", config)
+    identity = identity or folder / "identity"
+    where = ("--config", config, "--table", folder / "fstab")
+    environment = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
     acting = [
-        *(*OSTEON, "technician", *where, "--stick", stick, "--identity", folder / "identity"),
+        *(*OSTEON, "technician", *where, "--stick", stick, "--identity", identity),
         *("--wipe-journal", folder / "wipe", "--signers", signers or folder / "nobody"),
+        *("--reset-unit", folder / "reset.service"),
     ]
     listen = ["systemd-socket-activate", "--seqpacket", "--accept", "--inetd", "--listen", door]
     shown = [
         *(*OSTEON, "screen", *where, "--door", door, "--cgroups", folder / "cgroups"),
-        *("--identity", folder / "identity" / RECORD),
+        *("--identity", identity / RECORD, "--wiped", folder / "wipe" / DONE),
     ]
     with ExitStack() as stack:
         log = stack.enter_context((folder / "menu.log").open("ab"))
-        listening = subprocess.Popen([*listen, *acting], cwd=ROOT, stdout=log, stderr=log)
+        listening = subprocess.Popen(
+            [*listen, *acting], cwd=ROOT, stdout=log, stderr=log, env=environment
+        )
         stack.callback(_end, listening)
         wait_until(door.exists, 30)
         ours, theirs = os.openpty()
@@ -114,7 +128,7 @@ def console(
             stdout=theirs,
             stderr=log,
             start_new_session=True,
-            env={**os.environ, "TERM": "linux", "COLUMNS": "80", "LINES": "25"},
+            env={**environment, "TERM": "linux", "COLUMNS": "80", "LINES": "25"},
         )
         os.close(theirs)
         made = Console(ours, process)

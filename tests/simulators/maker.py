@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import click
 import pytest
@@ -31,6 +31,17 @@ class Maker:
     """Below `folder`: `workspace/`, `sticks/` with the private keys, `public/` with the others."""
 
     folder: Path
+
+    @classmethod
+    def founded(cls, folder: Path) -> Self:
+        """One after the ceremony."""
+        maker = cls(folder)
+        maker.hold_ceremony()
+        return maker
+
+    def copied(self, folder: Path) -> Self:
+        """The same again, to be changed."""
+        return type(self)(Path(shutil.copytree(self.folder, folder)))
 
     @property
     def workspace(self) -> Workspace:

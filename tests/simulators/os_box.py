@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from appliance.audit.events import AuditEvent
 from appliance.daemon.os.unit import OsUnit, Parts
-from appliance.signing import DeviceSigner
-from appliance.update.check import Box, Refusal, apply, attempt, check
+from appliance.update.check import Box
 from appliance.update.floor_record import FloorRecord
 from appliance.update.history import Entry, Happening, History
-from appliance.update.http_source import HttpSource
 from appliance.update.layout import UpdateFolder
 from appliance.update.os.boot_entries import BootEntry, BootLoader
 from appliance.update.os.machine import RunningImage
 from appliance.update.os.record import OsRecord
 from appliance.update.os.record_file import read_record
 from appliance.update.os.staging import OsFolder
-from appliance.update.pace import Pace
-from appliance.update.source import Source
 from appliance.update.versions import version_key
-from tests.simulators.update_box import SetClock
-from tests.simulators.update_repository import BEGIN
-from tests.simulators.web_server import Nginx
+from tests.simulators.update_box import FetchingBox
 
 FLASHED = "1.0.0.1"
 NAME = "osteon"
@@ -50,15 +42,9 @@ printf %s "$2" >"$(dirname "$0")/default"
 
 
 @dataclass
-class OsBox:
-    """Below `folder`. `running`: version of the image that runs; `boots` counts the starts."""
+class OsBox(FetchingBox):
+    """`running`: version of the image that runs; `boots` counts the starts."""
 
-    folder: Path
-    root: bytes
-    signer: DeviceSigner = field(
-        default_factory=lambda: DeviceSigner(ec.generate_private_key(ec.SECP256R1()))
-    )
-    clock: SetClock = field(default_factory=lambda: SetClock(BEGIN.timestamp() + 60))
     running: str = FLASHED
     boots: int = 1
     is_quiet: bool = True
@@ -68,12 +54,11 @@ class OsBox:
     sysupdate: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        self.update.root.mkdir(parents=True, exist_ok=True)
+        super().__post_init__()
         for place in (self.esp, self.slots):
             place.mkdir(parents=True, exist_ok=True)
         if not list(self.esp.iterdir()):
             (self.esp / f"{NAME}_{FLASHED}.efi").write_bytes(b"flashed")
-        self.floors = FloorRecord(self.update.floors, self.signer)
         self.os_floors = FloorRecord(self.os.verifying.floors, self.signer)
         self._program("sysupdate", _SYSUPDATE.replace("{name}", NAME))
         self._program("bootctl", _BOOTCTL)
@@ -84,7 +69,7 @@ class OsBox:
         place.chmod(place.stat().st_mode | stat.S_IXUSR)
 
     @property
-    def update(self) -> UpdateFolder:
+    def places(self) -> UpdateFolder:
         return UpdateFolder(self.folder / "state" / "update")
 
     @property
@@ -118,37 +103,16 @@ class OsBox:
         return [entry.what for entry in self.history]
 
     def begin_floors(self) -> None:
-        """As a technician does where updates are switched on."""
+        """Both records: that of the unit that fetches, and that of the one that installs."""
+        super().begin_floors()
         self.os.verifying.root.mkdir(parents=True, exist_ok=True)
-        self.floors.begin()
         self.os_floors.begin()
 
     # --- the units --------------------------------------------------------------------------------
 
     @property
     def box(self) -> Box:
-        return Box(
-            folder=self.update,
-            device_id=self.signer.device_id,
-            floors=self.floors,
-            history=History(self.update.history),
-            slots=dict,
-            factory=self.folder / "factory",
-            used=frozenset(),
-            root=self.root,
-            clock=self.clock,
-            os_name=NAME,
-            os_record=lambda: read_record(self.os.record),
-        )
-
-    def fetch(self, source: Source) -> tuple[Refusal, ...]:
-        """An attempt of the update unit."""
-        with attempt(self.box, source):
-            return apply(self.box, source, check(self.box, source), lambda _: None)
-
-    def https(self, web: Nginx) -> HttpSource:
-        """The maker's server."""
-        return HttpSource(web.url, self.clock, Pace(), ca_file=web.ca_file, proxy=None)
+        return replace(super().box, os_name=NAME, os_record=lambda: read_record(self.os.record))
 
     @property
     def unit(self) -> OsUnit:
@@ -159,7 +123,7 @@ class OsBox:
             loader=self.loader,
             sysupdate=self.sysupdate or (str(self.folder / "sysupdate"),),
             restart=self._asked_to_restart,
-            mirror=self.update.mirror,
+            mirror=self.places.mirror,
             root=self.root,
             is_quiet=lambda: self.is_quiet,
             may_restart=lambda _now: self.may_restart,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,8 @@ class SetClock(SystemClock):
 
 
 @dataclass
-class UpdateBox:
-    """Below `folder`. `slots`: what the analyser would have written."""
+class FetchingBox:
+    """What every box that fetches has, below `folder`. root: the maker's first, as shipped."""
 
     folder: Path
     root: bytes
@@ -50,7 +51,6 @@ class UpdateBox:
         default_factory=lambda: DeviceSigner(ec.generate_private_key(ec.SECP256R1()))
     )
     clock: SetClock = field(default_factory=lambda: SetClock(BEGIN.timestamp() + 60))
-    slots: Mapping[str, Slot] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.places.root.mkdir(parents=True, exist_ok=True)
@@ -62,17 +62,27 @@ class UpdateBox:
 
     @property
     def box(self) -> Box:
+        """As the update unit has it."""
         return Box(
             folder=self.places,
             device_id=self.signer.device_id,
             floors=self.floors,
             history=History(self.places.history),
-            slots=lambda: self.slots,
+            slots=dict,
             factory=self.folder / "factory",
-            used=frozenset({NAME}),
+            used=frozenset(),
             root=self.root,
             clock=self.clock,
         )
+
+    def begin_floors(self) -> None:
+        """As a new box does, or a technician where updates are switched on."""
+        self.floors.begin()
+
+    def begin_today(self) -> None:
+        """The same, by the right time: what a real maker signs expires by that."""
+        self.clock.wall = time.time()
+        self.begin_floors()
 
     def check(self, source: Source) -> Look:
         with attempt(self.box, source):
@@ -83,12 +93,24 @@ class UpdateBox:
         with attempt(self.box, source):
             return apply(self.box, source, check(self.box, source), lambda _: None)
 
-    def http(self, port: int, pace: Pace = PATIENT) -> HttpSource:
-        return HttpSource(f"http://127.0.0.1:{port}", self.clock, pace, ca_file=None, proxy=None)
-
     def https(self, web: Nginx, **changes: Any) -> HttpSource:
+        """The maker's server."""
         options = {"ca_file": web.ca_file, "proxy": None} | changes
         return HttpSource(web.url, self.clock, PATIENT, **options)
+
+
+@dataclass
+class UpdateBox(FetchingBox):
+    """One that takes models. `slots`: what the analyser would have written."""
+
+    slots: Mapping[str, Slot] = field(default_factory=dict)
+
+    @property
+    def box(self) -> Box:
+        return replace(super().box, slots=lambda: self.slots, used=frozenset({NAME}))
+
+    def http(self, port: int, pace: Pace = PATIENT) -> HttpSource:
+        return HttpSource(f"http://127.0.0.1:{port}", self.clock, pace, ca_file=None, proxy=None)
 
     @property
     def offers(self) -> Offers:

@@ -6,27 +6,31 @@ The machine is a plain Debian that knows nothing of Osteon; what makes it a box 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from pydicom.dataset import Dataset
 
-from tests.simulators import spot_pack
-from tests.simulators.box import ROOT, Surroundings, site_yaml, wait_until
-from tests.simulators.machine import Machine, debian
-from tests.simulators.mail import MailServer, free_port, mail_server
-from tests.simulators.modality import associate, dcmtk, save
+from appliance.config.pin import hash_of
+from tests.simulators.box import ROOT
+from tests.simulators.installed_box import (
+    BESIDE_A_WHEEL,
+    CHECKOUT,
+    SITE,
+    SOURCES,
+    UNITS,
+    InstalledBox,
+    broken_leg,
+    installed_box,
+)
+from tests.simulators.modality import associate, dcmtk
 
 pytestmark = [
     pytest.mark.slow,
@@ -34,16 +38,8 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can boot a machine"),
 ]
 
-CHECKOUT, RELEASE = "/srv/checkout", "/srv/release"
-SITE = "/etc/osteon/site.yaml"
-UNITS = (
-    "osteon-access.service",
-    "osteon-receive.service",
-    "osteon-analyse.service",
-    "osteon-deliver.service",
-)
-
-
+RELEASE = "/srv/release"
+MENU_VISIT = ROOT / "tests" / "simulators" / "menu_visit.py"
 PYTHON = "/usr/lib/osteon/current/bin/python"
 INTENT = "/var/lib/osteon-wipe/intent.json"
 SERIAL = """
@@ -53,135 +49,21 @@ from appliance.provision.identity import read_identity
 from appliance.wipe.facts import box_serial
 print(box_serial(_label(), read_identity(Path("/etc/osteon/identity")).device_id))
 """
-
-
-@dataclass
-class InstalledBox:
-    """A box in a machine, with this host as its hospital."""
-
-    machine: Machine
-    folder: Path
-    port: int
-    mail: MailServer
-    first_install: str
-    content: dict[str, Any]
-    sent: int = 0
-    installer: str = f"{CHECKOUT}/provisioning/install"
-
-    def send(self, image: Dataset) -> None:
-        """Store one image from outside; it is answered with Success."""
-        self.sent += 1
-        (file,) = save([image], self.folder / "sent" / str(self.sent))
-        done = dcmtk("storescu", self.port, file, calling="DR1")
-        assert done.returncode == 0, done.stderr
-
-    def studies(self) -> dict[str, str | None]:
-        """The outcome of every case, as the technician's command tells it."""
-        done = self.machine.run("osteon", "studies", "--json")
-        return {row["case"]: row["outcome"] for row in json.loads(done.stdout)}
-
-    def alerts(self) -> list[str]:
-        """The case of every mail that a study has caused."""
-        subjects = [str(mail["Subject"]) for mail in self.mail.messages]
-        return [found.group() for each in subjects if (found := CASE.search(each))]
-
-    def until(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Wait; when in vain, with what the box said meanwhile."""
-        try:
-            wait_until(ready, seconds)
-        except TimeoutError as error:
-            said = self.machine.run("journalctl", "-b", "-n", "80", "-u", "osteon*", "--no-pager")
-            error.add_note(said.stdout)
-            raise
-
-    def is_alerted(self, image: Dataset, seconds: float = 120) -> str:
-        """Send an image with a finding and wait for the mail about it; its case."""
-        before = set(self.alerts())
-        self.send(image)
-        return self.alerted_since(before, seconds)
-
-    def alerted_since(self, before: set[str], seconds: float = 120) -> str:
-        """Wait for a mail about a case that had none; that case."""
-        self.until(lambda: bool(set(self.alerts()) - before), seconds)
-        (case,) = set(self.alerts()) - before
-        return case
-
-    def process(self, unit: str) -> int:
-        """The main process of a unit; 0 while there is none."""
-        return int(self.property(unit, "MainPID"))
-
-    def property(self, unit: str, name: str) -> str:
-        """What systemd says of a unit."""
-        done = self.machine.run("systemctl", "show", "--value", "-p", name, unit)
-        return done.stdout.strip()
-
-    def is_at_work(self) -> bool:
-        """Whether every unit has said that it is ready."""
-        return all(self.property(unit, "ActiveState") == "active" for unit in UNITS)
-
-    def comes_back(self, unit: str, ended: int, seconds: float = 120) -> None:
-        """Wait until a unit runs as another process than that one."""
-
-        def is_back() -> bool:
-            return self.process(unit) not in {0, ended} and self.is_at_work()
-
-        self.until(is_back, seconds)
-
-    def said(self, event: str) -> int:
-        """How often the box has written that event since the machine started."""
-        return self.machine.run("journalctl", "-b", "-u", "osteon*").stdout.count(event)
-
-    def mail_about(self, case: str) -> str:
-        """The first mail about a case."""
-        (mail, *_) = (each for each in self.mail.messages if case in str(each["Subject"]))
-        return str(mail.get_content())
-
-    def configure(self, **changes: Any) -> None:
-        """Write the site YAML with other sections, as a technician's editor does."""
-        written = yaml.safe_dump({**self.content, **changes}, sort_keys=False)
-        self.machine.write(SITE, written.encode())
-
-
-CASE = re.compile(r"\b[0-9A-Z]{3}-[0-9A-Z]{4}\b")
-
-
-def broken_leg() -> Dataset:
-    """A study of its own, in which the spot pack finds something urgent."""
-    return spot_pack.film((120, 90))
-
-
-@contextlib.contextmanager
-def installed_box(
-    folder: Path, suite: str, *, seals_device_key: bool = True
-) -> Iterator[InstalledBox]:
-    """A plain Debian, made a box as the manual says, and at work.
-
-    seals_device_key: else its identity is made as on a machine where nothing can seal the key.
-    """
-    with mail_server(folder) as mail, debian(folder, suite) as machine:
-        copy_checkout(machine.root / CHECKOUT[1:])
-        installed = machine.run(f"{CHECKOUT}/provisioning/install", seconds=900)
-        packs = spot_pack.write(folder / "packs")
-        machine.run("mkdir", "/srv/packs")
-        for file in (each for each in packs.rglob("*") if each.is_file()):
-            machine.write(f"/srv/packs/{file.relative_to(packs)}", file.read_bytes())
-        machine.write("/etc/osteon/mail-ca.crt", mail.ca_file.read_bytes())
-        port = free_port()
-        content = yaml.safe_load(site_yaml(folder, port, Surroundings(mail), {}))
-        for key in ("state_folder", "master_key_file", "device_key_file"):
-            del content[key]  # credentials here
-        content["packs"] = {"folder": "/srv/packs"}
-        content["mail"]["ca_file"] = "/etc/osteon/mail-ca.crt"
-        running = InstalledBox(machine, folder, port, mail, installed.stdout, content)
-        running.configure()
-        machine.run("osteon", "config", "check")
-        if not seals_device_key:
-            # It finds no program that could.
-            machine.run("env", "PATH=/nowhere", "/usr/bin/osteon", "first-boot", "identity")
-        machine.run("systemctl", "daemon-reload")
-        machine.run("systemctl", "start", "osteon.target")
-        running.until(running.is_at_work, 90)
-        yield running
+VISIT = "/srv/menu_visit.py"
+PIN = "274916"
+LOOKS = """
+[Unit]
+ConditionPathExists=
+[Service]
+Type=oneshot
+Restart=no
+TTYPath=
+StandardInput=null
+StandardOutput=journal
+ExecStart=
+ExecStart=/bin/cat %d/wiped
+"""
+"""The screen's unit where there is no console: it prints what it was given."""
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +84,7 @@ def test_debian_13_becomes_a_box_too(tmp_path: Path) -> None:
         goes_on_with_another_key(running)
         tells_a_person_that_its_key_is_missing(running)
         fetches_updates_in_its_sandbox(running)
-        is_wiped_over_a_power_cut(running, case)
+        is_wiped_from_its_menu_over_a_power_cut(running, case)
 
 
 def goes_on_with_another_key(box: InstalledBox) -> None:
@@ -251,16 +133,21 @@ def fetches_updates_in_its_sandbox(box: InstalledBox) -> None:
     }
 
 
-def is_wiped_over_a_power_cut(box: InstalledBox, case: str) -> None:
+def is_wiped_from_its_menu_over_a_power_cut(box: InstalledBox, case: str) -> None:
     """Cut off right behind the point of no return: the next boot ends it, by itself."""
     machine = box.machine
     machine.run("osteon", "ack", case, "--by", "Dr. Night")
+    box.configure(screen={"pin_hash": hash_of(PIN)})
+    machine.write(VISIT, MENU_VISIT.read_bytes())
+    # There is no console here: the screen itself does not start, and its menu listens all the same.
+    machine.run("systemctl", "enable", "--now", "osteon-screen.service")
+    # Nobody plugs anything into this machine: then the certificate goes nowhere else.
     serial = machine.run(PYTHON, "-c", SERIAL).stdout.strip()
     plan = json.loads(machine.run("osteon", "wipe", "--plan", "--json").stdout)
-    wipe = f"osteon wipe --operator 'Li Wei' --serial '{serial}'"
-    cut = f"{wipe} & until test -e {INTENT}; do sleep 0.02; done; kill -KILL $!"
-    machine.run("sh", "-c", cut, is_checked=False)
-    assert (machine.root / INTENT[1:]).exists()
+    wipe = shlex.join([PYTHON, VISIT, "wipe", PIN, "Li Wei", "recycling", serial])
+    cut = f"{wipe} >/var/visit 2>&1 & until test -e {INTENT}; do sleep 0.02; done"
+    machine.run("timeout", "100", "sh", "-c", cut, is_checked=False, seconds=120)
+    assert (machine.root / INTENT[1:]).exists(), (machine.root / "var/visit").read_text()
     machine.pull_the_plug()
     machine.boot()
     done = machine.root / INTENT[1:].replace("intent", "done")
@@ -271,6 +158,25 @@ def is_wiped_over_a_power_cut(box: InstalledBox, case: str) -> None:
     states = [box.property(unit, "ActiveState") for unit in UNITS]
     assert set(states) == {"inactive"}, states
     assert list(done.parent.glob("*.pdf"))
+    says_afterwards_that_it_was_wiped(box)
+
+
+def says_afterwards_that_it_was_wiped(box: InstalledBox) -> None:
+    """Without a PIN; and a Debian of one's own is not made new by its menu."""
+    machine = box.machine
+    box.until(lambda: box.property("osteon-technician.socket", "ActiveState") == "active", 120)
+    visit = machine.run(PYTHON, VISIT, "identity", "", seconds=120).stdout
+    assert "offered: identity certificate\n" in visit
+    assert "Its private key was destroyed by the wipe." in visit
+    noted = machine.root / "var/lib/osteon-wipe/afterwards"
+    assert '"detail":"identity"' in noted.read_text()
+    # The screen's user may not look into that folder: systemd gives it what it has to show.
+    machine.write("/etc/systemd/system/osteon-screen.service.d/test.conf", LOOKS.encode())
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "start", "osteon-screen.service")
+    shown = machine.run("journalctl", "-b", "-o", "cat", "-u", "osteon-screen.service").stdout
+    assert '"status":"clear"' in shown
+    assert '"operator":"Li Wei"' in shown
 
 
 def test_the_installer_leaves_starting_to_the_technician(box: InstalledBox) -> None:
@@ -453,20 +359,6 @@ def test_taken_away_the_data_stay_and_purged_nothing_stays(box: InstalledBox) ->
 NEWER = "9.9.9.9"
 PURGE = ("--uninstall", "--purge")
 DATA = ("/etc/osteon", "/var/lib/osteon", "/etc/credstore.encrypted/osteon.master-key")
-
-
-BESIDE_A_WHEEL = ("models", "provisioning", "requirements")
-SOURCES = ("appliance", "pyproject.toml", "README.md", "LICENSE")
-
-
-def copy_checkout(folder: Path) -> None:
-    """The checkout as it is at this moment; somebody may be working in it."""
-    for name in (*SOURCES, *BESIDE_A_WHEEL):
-        if (ROOT / name).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", "training")
-            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-        else:
-            shutil.copy(ROOT / name, folder)
 
 
 def make_release(folder: Path, checkout: Path) -> None:

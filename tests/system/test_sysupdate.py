@@ -35,8 +35,7 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Maker:
-    maker = Maker(tmp_path_factory.mktemp("maker"))
-    maker.hold_ceremony()
+    maker = Maker.founded(tmp_path_factory.mktemp("maker"))
     publish(maker, NEW)
     return maker
 
@@ -71,7 +70,7 @@ def publish(maker: Maker, version: str) -> None:
 
 
 def fetch(disk: Disk, maker: Maker) -> None:
-    assert disk.box.fetch(FolderSource(maker.folder / "www")) == ()
+    assert disk.box.apply(FolderSource(maker.folder / "www")) == ()
 
 
 def assert_holds(disk: Disk, maker: Maker, number: int, version: str) -> None:

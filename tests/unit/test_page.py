@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 import appliance.pipeline
 from appliance.alerts.catalogue import languages, load
@@ -30,6 +31,7 @@ from appliance.domain import (
 )
 from appliance.errors import ConfigError
 from appliance.pipeline.results.statements import limits, looked_at
+from tests.simulators.box import ROOT
 from tests.simulators.readings import CASE, CT_MODEL, ct_request, rib
 
 pytestmark = pytest.mark.skipif(
@@ -148,6 +150,29 @@ def test_the_most_that_a_page_can_hold_stays_on_it_without_overlap(
         down = min(one[3], other[3]) - max(one[1], other[1])
         height = min(one[3] - one[1], other[3] - other[1])
         assert across <= 1.0 or down <= 0.45 * height, (one, other)
+
+
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("pack", ["ct-thorax-fracture", "dr-fracture"])
+def test_every_limit_of_the_packs_that_come_along_is_printed(
+    tmp_path: Path, language: str, pack: str
+) -> None:
+    told = tuple(yaml.safe_load((ROOT / "models" / pack / "pack.yaml").read_text())["limits"])
+    said = text(render_page(replace(content(6), language=language, limits=told)), tmp_path)
+    for limit in told:
+        assert " ".join(limit.split()) in said
+    assert load(language).text("page.limits-rest") not in said
+
+
+@pytest.mark.parametrize("language", languages())
+def test_of_more_limits_than_fit_it_says_where_the_rest_stands(
+    tmp_path: Path, language: str
+) -> None:
+    limits = tuple(f"Limit {number} is told in a long sentence." for number in range(40))
+    said = text(render_page(replace(content(), language=language, limits=limits)), tmp_path)
+    assert "Limit 9 is told" in said
+    assert "Limit 39" not in said
+    assert f"… {load(language).text('page.limits-rest')}" in said
 
 
 def word_boxes(pdf: bytes, folder: Path) -> list[tuple[float, float, float, float, str]]:

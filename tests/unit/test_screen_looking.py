@@ -15,11 +15,15 @@ from appliance.config.example import example_yaml
 from appliance.config.schema import Site
 from appliance.daemon.state import StateFolder
 from appliance.domain import AlertSummary, CaseCode, MessageKind, Reason
+from appliance.ledger.codec import encode
 from appliance.ledger.delivery import DeliveryLedger, Moment, Progress
 from appliance.ledger.models import ModelState, ModelStates
 from appliance.screen.looking import Looker, Places, open_ports
-from appliance.screen.status import Setting, StandingFault, Status
+from appliance.screen.status import Setting, StandingFault, Status, WipeEnd
 from appliance.sealing import MasterKey
+from appliance.wipe.ended import Ended
+from appliance.wipe.journal import Authority, Intent
+from appliance.wipe.plan import Undelivered, WipePlan
 from tests.simulators.clock import ManualClock
 from tests.simulators.console import PARTS, runs
 from tests.simulators.many_studies import write_ledgers
@@ -29,10 +33,11 @@ from tests.simulators.many_studies import write_ledgers
 class Bed:
     folder: Path
     port: int = 11112
+    place: Path | None = None
 
     @property
     def config(self) -> Path:
-        return self.folder / "site.yaml"
+        return (self.place or self.folder) / "site.yaml"
 
     @property
     def state(self) -> StateFolder:
@@ -47,7 +52,13 @@ class Bed:
         return self.config.read_bytes()
 
     def look(self) -> Status:
-        places = Places(self.config, self.folder / "identity.json", (self.folder / "cgroups",))
+        places = Places(
+            config=self.config,
+            identity=self.folder / "identity.json",
+            wiped=self.folder / "done.json",
+            cgroups=(self.folder / "cgroups",),
+            table=self.folder / "fstab",
+        )
         return Looker(places, ManualClock()).look()
 
     def worked_with(self, raw: bytes) -> None:
@@ -173,3 +184,89 @@ def test_a_ledger_that_cannot_be_read_is_a_fault_and_the_rest_stands(bed: Bed) -
     status = bed.look()
     assert ("ledger-broken", "work.db") in codes(status)
     assert status.site == "Qinghe County Hospital"
+
+
+def test_a_box_whose_volume_is_not_mounted_is_closed_and_not_new(bed: Bed) -> None:
+    """As in the image: a bind of a folder that is there only where the volume is."""
+    settings, config = bed.folder / "data" / "settings", bed.folder / "etc"
+    (bed.folder / "fstab").write_text(
+        "# a comment of four words\n"
+        "/dev/mapper/nowhere /nowhere ext4 nofail 0 2\n"
+        f"/dev/later {bed.folder} ext4 noauto 0 2\n"
+        f"{settings} {config} none bind,nofail 0 0\n"
+    )
+    bed.place = config
+    config.mkdir()
+    assert bed.look().setting is Setting.CLOSED
+    settings.mkdir(parents=True)
+    assert bed.look().setting is Setting.CLOSED
+    config.rmdir()
+    config.symlink_to(settings)
+    assert bed.look().setting is Setting.NONE
+
+
+def test_a_state_folder_that_is_not_mounted_is_no_box_that_lost_its_parts(bed: Bed) -> None:
+    bed.write()
+    bed.state.root.mkdir()
+    (bed.folder / "fstab").write_text(f"/dev/mapper/studies {bed.state.root} ext4 nofail 0 2\n")
+    status = bed.look()
+    assert (status.setting, status.faults) == (Setting.CLOSED, ())
+
+
+PLAN = WipePlan(
+    site="Qinghe County Hospital",
+    language="en",
+    time_zone="Asia/Shanghai",
+    device_id="ab" * 32,
+    serial="BOX-0001",
+    software="0.1.0.1",
+    keys=(),
+    volumes=(),
+    media=(),
+    folders=(),
+    files=(),
+    identity="/keep/identity",
+    last_keys=(),
+    clears_tpm=False,
+    undelivered=Undelivered(0, 0),
+    outstanding=(),
+    destinations=(),
+    is_installed=True,
+)
+INTENT = Intent("1f9d0c3a", 100.0, Authority("console", "Li Wei"), PLAN)
+
+
+def test_a_wiped_box_says_so_and_when_whatever_else_is_gone(bed: Bed) -> None:
+    end = Ended(
+        INTENT,
+        status="FAILED: destroy the medium",
+        at=200.0,
+        certificate="osteon-wipe-1f9d0c3a.json",
+        digest="9b" * 32,
+        copies=("stick",),
+    )
+    (bed.folder / "done.json").write_bytes(encode(end))
+    (bed.folder / "fstab").write_text(f"/nowhere {bed.folder} none bind 0 0\n")
+    status = bed.look()
+    assert (status.setting, status.site) == (Setting.WIPED, "Qinghe County Hospital")
+    assert (status.device_id, status.time_zone) == ("ab" * 32, "Asia/Shanghai")
+    assert status.wiped == WipeEnd(
+        200.0, end.status, end.certificate, end.digest, ("stick",), has_failed=True
+    )
+
+
+@pytest.mark.parametrize("content", [b"Ended\n{}", b"nonsense", b"Intent\n{"])
+def test_a_wiped_box_whose_record_is_broken_is_wiped_all_the_same(bed: Bed, content: bytes) -> None:
+    (bed.folder / "done.json").write_bytes(content)
+    status = bed.look()
+    assert status.setting is Setting.WIPED
+    assert codes(status) == {("ledger-broken", "record of the wipe")}
+
+
+def test_where_the_disk_took_no_more_the_intent_stands_for_the_end(bed: Bed) -> None:
+    (bed.folder / "done.json").write_bytes(encode(INTENT))
+    status = bed.look()
+    assert (status.setting, status.site) == (Setting.WIPED, "Qinghe County Hospital")
+    assert status.wiped == WipeEnd(None, "", "", "", (), has_failed=False)
+    (bed.folder / "done.json").write_bytes(b"\n")  # systemd's stand-in for a file that is not there
+    assert bed.look().setting is Setting.NONE

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from appliance.domain import CaseCode, ModelLine, Outcome
 from appliance.error_catalogue import CATALOGUE
 from appliance.screen.items import OFFERED, Access, Item
-from appliance.screen.pages import Page, Style, page_of
+from appliance.screen.lines import Style
+from appliance.screen.pages import Page, page_of
 from appliance.screen.states import State
 from appliance.screen.status import (
     LastStudy,
@@ -21,6 +22,7 @@ from appliance.screen.status import (
     Setting,
     StandingFault,
     Status,
+    WipeEnd,
     headline,
 )
 from appliance.screen.visit import PAGE_ROWS, Visit
@@ -62,6 +64,22 @@ ILL = replace(
         StandingFault("disk-nearly-full", "state folder", NOW - 60),
     ),
 )
+WIPED = replace(
+    WELL,
+    setting=Setting.WIPED,
+    listener=None,
+    models=(),
+    last=None,
+    wiped=WipeEnd(
+        at=NOW - 3600,
+        status="clear",
+        certificate="osteon-wipe-1f9d0c3a.json",
+        digest="9b1d" * 16,
+        copies=("printer ipps://10.20.30.40/ipp/print", "stick"),
+        has_failed=False,
+    ),
+)
+CLOSED = Status(NOW, "0.1.0.1", Setting.CLOSED, device_id=DEVICE)
 SAID = tuple(f"[ok] check {number}: it works" for number in range(1, 31))
 MENU = Visit(State.MENU, items=tuple(item for item in Item if item in OFFERED[Access.PIN]))
 SHOWN: dict[str, tuple[Visit, Status]] = {
@@ -69,10 +87,27 @@ SHOWN: dict[str, tuple[Visit, Status]] = {
     "status-well": (Visit(), WELL),
     "status-ill": (Visit(), ILL),
     "status-unusable": (Visit(), Status(NOW, "0.1.0.1", Setting.UNUSABLE, device_id=DEVICE)),
+    "status-wiped": (Visit(), WIPED),
+    "status-wipe-failed": (
+        Visit(),
+        replace(
+            WIPED,
+            wiped=WipeEnd(NOW - 3600, "FAILED: destroy the medium", "", "", (), has_failed=True),
+        ),
+    ),
+    "status-closed": (Visit(), CLOSED),
     "calling": (Visit(State.CALLING), WELL),
     "pin": (Visit(State.PIN, typed="2749", note=CATALOGUE["pin-wrong"].meaning), WELL),
     "held": (Visit(State.HELD, held_until=372.2, note=CATALOGUE["pin-locked"].meaning), WELL),
     "menu": (MENU, WELL),
+    "menu-wiped": (
+        Visit(
+            State.MENU,
+            items=tuple(item for item in Item if item in OFFERED[Access.WIPED_IMAGE]),
+            note="This box was wiped.",
+        ),
+        WIPED,
+    ),
     "working": (replace(MENU, state=State.WORKING, item=Item.CHECK, lines=SAID), WELL),
     "reading": (replace(MENU, state=State.READING, item=Item.WIPE, lines=SAID), WELL),
     "question": (
@@ -143,6 +178,8 @@ def test_every_fault_has_its_turn_with_its_hint() -> None:
         replace(WELL, models=(ModelLine("a", "1.0.0.0", "inference-crashed"),)),
         replace(WELL, setting=Setting.UNUSABLE),
         replace(WELL, setting=Setting.NONE),
+        replace(WELL, setting=Setting.CLOSED),
+        replace(WELL, setting=Setting.WIPED),
     ],
 )
 def test_a_box_that_lacks_a_part_is_never_said_to_receive(status: Status) -> None:
@@ -183,6 +220,16 @@ STATUSES = st.builds(
     faults=st.lists(
         st.builds(StandingFault, code=TEXT, about=TEXT, since=st.none() | st.just(NOW)), max_size=9
     ).map(tuple),
+    wiped=st.none()
+    | st.builds(
+        WipeEnd,
+        at=st.none() | st.just(NOW),
+        status=TEXT,
+        certificate=TEXT,
+        digest=TEXT,
+        copies=st.lists(TEXT, max_size=4).map(tuple),
+        has_failed=st.booleans(),
+    ),
 )
 VISITS = st.builds(
     Visit,

@@ -25,7 +25,7 @@ from appliance.screen.attempts import (
     this_boot,
     wait_left,
 )
-from appliance.screen.items import Access, Item
+from appliance.screen.items import OFFERED, Access, Item
 from appliance.screen.line import Line
 from appliance.screen.messages import (
     FROM_SESSION,
@@ -117,7 +117,8 @@ def box(tmp_path: Path) -> Box:
 def test_the_right_pin_opens_the_menu_and_that_is_recorded(box: Box) -> None:
     with visiting(box) as visitor:
         assert visitor.hear() == PinWanted(0.0)
-        assert visitor.try_pin(PIN) == Opened(tuple(Item))
+        offered = tuple(item for item in Item if item in OFFERED[Access.PIN])
+        assert visitor.try_pin(PIN) == Opened(offered)
     assert box.trail == [("menu-entered", "pin", True), ("menu-left", "", True)]
     assert {each.actor for each in box.recorded} == {"technician at the screen"}
 
@@ -197,15 +198,36 @@ def test_where_it_cannot_be_counted_no_pin_is_looked_at(box: Box) -> None:
         Session(Dialogue(Line(theirs)), box.entrance, box.act_of, box.record, box.clock).run()
 
 
-@pytest.mark.parametrize("access", [Access.NO_PIN, Access.NOT_SET_UP])
-def test_without_a_pin_only_two_items_are_there(box: Box, access: Access) -> None:
+WITHOUT_PIN = {
+    Access.NO_PIN: (Item.IMPORT, Item.IDENTITY),
+    Access.NOT_SET_UP: (Item.IMPORT, Item.IDENTITY),
+    Access.CLOSED: (Item.IDENTITY,),
+    Access.WIPED: (Item.IDENTITY, Item.CERTIFICATE),
+    Access.WIPED_IMAGE: (Item.IDENTITY, Item.CERTIFICATE, Item.MAKE_NEW),
+}
+
+
+@pytest.mark.parametrize("access", sorted(set(Access) - {Access.PIN}))
+def test_without_a_pin_only_what_needs_none_is_there(box: Box, access: Access) -> None:
     box.access = access
+    for refused in set(Item) - set(WITHOUT_PIN[access]):
+        with visiting(box) as visitor:
+            opened = visitor.hear()
+            assert isinstance(opened, Opened)
+            assert opened.items == WITHOUT_PIN[access]
+            assert opened.note
+            visitor.line.send(Choice(refused))
+            assert visitor.hear() is None
+    assert box.acted == []
+
+
+def test_a_box_that_was_not_wiped_is_never_made_new_by_its_menu(box: Box) -> None:
     with visiting(box) as visitor:
-        opened = visitor.hear()
+        visitor.hear()
+        opened = visitor.try_pin(PIN)
         assert isinstance(opened, Opened)
-        assert opened.items == (Item.IMPORT, Item.IDENTITY)
-        assert opened.note
-        visitor.line.send(Choice(Item.WIPE))
+        assert not {Item.MAKE_NEW, Item.CERTIFICATE} & set(opened.items)
+        visitor.line.send(Choice(Item.MAKE_NEW))
         assert visitor.hear() is None
     assert box.acted == []
 

@@ -55,13 +55,14 @@ def test_only_a_word_of_the_session_opens_the_menu() -> None:
     assert ways == {Event.OPENED}
 
 
-def test_every_key_of_the_menu_is_its_own_and_every_item_is_offered_to_the_pin() -> None:
+def test_every_key_of_the_menu_is_its_own_and_every_item_is_offered_somewhere() -> None:
     keys = [line.key for line in MENU.values()]
     assert len(set(keys)) == len(keys) == len(Item)
     assert all(isinstance(line, MenuLine) and line.label.isascii() for line in MENU.values())
-    assert OFFERED[Access.PIN] == frozenset(Item)
-    for access in (Access.NO_PIN, Access.NOT_SET_UP):
-        assert OFFERED[access] == {Item.IMPORT, Item.IDENTITY}
+    assert set(OFFERED) == set(Access)
+    assert {item for offered in OFFERED.values() for item in offered} == set(Item)
+    makes_new = {access for access in Access if Item.MAKE_NEW in OFFERED[access]}
+    assert makes_new == {Access.WIPED_IMAGE}
 
 
 def test_from_the_status_through_the_pin_to_a_result() -> None:
@@ -71,7 +72,7 @@ def test_from_the_status_through_the_pin_to_a_result() -> None:
     assert (visit.state, visit.typed) == (State.PIN, "274916")
     visit, done = after(visit, Key.ENTER)
     assert (visit.state, visit.typed, done) == (State.CALLING, "", [Do.SEND_PIN])
-    visit, done = after(visit, Opened(EVERYTHING), "0", MENU[Item.CHECK].key)
+    visit, done = after(visit, Opened(EVERYTHING), "x", MENU[Item.CHECK].key)
     assert (visit.state, visit.item, done) == (State.WORKING, Item.CHECK, [Do.CHOOSE])
     visit, _ = after(visit, Said("one\ntwo"), Asked("sure?"), *"yes")
     assert (visit.state, visit.lines, visit.typed) == (State.QUESTION, ("one", "two"), "yes")

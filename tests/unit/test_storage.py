@@ -1,9 +1,10 @@
+import threading
 from pathlib import Path
 
 import pytest
 
 from appliance.errors import StorageError
-from appliance.storage import BlobStore, write_durably
+from appliance.storage import BlobStore, locked, write_durably
 
 
 def test_a_blob_has_a_name_only_once_it_is_whole(tmp_path: Path) -> None:
@@ -56,3 +57,21 @@ def test_a_small_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
     write_durably(path, b"new")
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_locked_folder_lets_the_second_in_when_the_first_has_left(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def enter() -> None:
+        with locked(tmp_path):
+            order.append("second")
+
+    second = threading.Thread(target=enter)
+    with locked(tmp_path):
+        second.start()
+        second.join(0.3)
+        order.append("first")
+    second.join(60)
+    assert order == ["first", "second"]
+    with pytest.raises(StorageError, match="storage-failed"), locked(tmp_path / "none"):
+        pass

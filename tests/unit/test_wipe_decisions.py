@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from appliance.domain import CaseCode, MessageKind, StudyKey
-from appliance.errors import OsteonError, WipeError
+from appliance.errors import OsteonError, StorageError, WipeError
+from appliance.ledger.codec import encode
 from appliance.ledger.delivery import (
     Delivery,
     DeliveryLedger,
@@ -23,8 +25,18 @@ from appliance.signing import DeviceSigner, public_key
 from appliance.wipe import order as orders
 from appliance.wipe.certificate import Status, medium_status
 from appliance.wipe.consent import check_alerts, check_serial
+from appliance.wipe.ended import Ended, ended, read_ended
 from appliance.wipe.facts import box_serial, undelivered
-from appliance.wipe.journal import Evidence, Phase, Record, Result
+from appliance.wipe.journal import (
+    DONE,
+    Authority,
+    Evidence,
+    Intent,
+    Journal,
+    Phase,
+    Record,
+    Result,
+)
 from appliance.wipe.plan import KeyFile, Medium, Reach, Undelivered, WipePlan
 from appliance.wipe.verification import verify
 from tests.simulators.alerting import SUMMARY
@@ -256,3 +268,40 @@ def test_a_message_waits_until_somebody_has_it(tmp_path: Path) -> None:
     ledger.record(number, replace(tried, state=DeliveryState.SENT))
     assert undelivered(tmp_path).messages == 0
     ledger.close()
+
+
+INTENT = Intent("0123abcd", NOW - 60, Authority("console", "Li Wei"), PLAN)
+
+
+def test_what_came_of_a_wipe_names_its_certificate_and_who_has_it(tmp_path: Path) -> None:
+    (tmp_path / "osteon-wipe-0123abcd.json").write_bytes(b"signed")
+    handed = tuple(
+        Evidence(f"hand out to {to}", result)
+        for to, result in (("stick", Result.FAILED), ("printer ipps://p", Result.DONE))
+    )
+    stated = Record(Phase.STATEMENT, NOW, 0.1, (Evidence("hand out to stick", Result.DONE),))
+    certified = Record(Phase.CERTIFICATE, NOW, 0.1, handed)
+    end = ended(tmp_path, INTENT, (stated, certified), "clear", NOW)
+    assert (end.certificate, end.copies) == ("osteon-wipe-0123abcd.json", ("printer ipps://p",))
+    assert end.digest == sha256(b"signed").hexdigest()
+    journal = Journal(tmp_path)
+    journal.begin(INTENT)
+    journal.finish(encode(end))
+    assert journal.intent() is None
+    assert read_ended(tmp_path / DONE) == end
+
+
+def test_a_disk_that_takes_no_more_ends_a_wipe_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path)
+    journal.begin(INTENT)
+
+    def full(*_: object) -> None:
+        raise StorageError("disk-full")
+
+    monkeypatch.setattr("appliance.wipe.journal.write_durably", full)
+    journal.finish(encode(ended(tmp_path, INTENT, (), "clear", NOW)))
+    assert journal.has_ended
+    assert journal.intent() is None
+    assert read_ended(tmp_path / DONE) == Ended(INTENT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -20,15 +21,18 @@ from appliance.cli.technician.box import Box
 from appliance.clock import SystemClock, set_local_zone
 from appliance.daemon.state import StateFolder
 from appliance.errors import StorageError, UsageError
+from appliance.ledger.codec import encode
 from appliance.screen.items import Access, Item
 from appliance.screen.line import Line
+from appliance.screen.mounts import TABLE
 from appliance.screen.session import Act, Dialogue, Entrance, Session
 from appliance.screen.setting import setting_of
 from appliance.screen.status import Setting
-from appliance.wipe.journal import FOLDER
+from appliance.wipe.journal import FOLDER, Journal
 
 _ACTS: Final = {
     Item.CHECK: "checking:check",
+    Item.PROVE: "checking:prove",
     Item.IMPORT: "sticks:import_configuration",
     Item.STUDIES: "studies:show",
     Item.ACKNOWLEDGE: "studies:acknowledge",
@@ -37,8 +41,22 @@ _ACTS: Final = {
     Item.HAND_OVER: "sticks:hand_over",
     Item.IDENTITY: "identity:show",
     Item.WIPE: "wiping:wipe",
+    Item.CERTIFICATE: "wiped:hand_out",
+    Item.MAKE_NEW: "wiped:make_new",
 }
 """`module:function` of this package; loaded when chosen, so that the PIN is asked for at once."""
+
+RESET_UNIT: Final = Path("/usr/lib/systemd/system/image-factory-reset.service")
+"""Only a box that was flashed has it."""
+_WITHOUT_PIN: Final = {Setting.NONE: Access.NOT_SET_UP, Setting.CLOSED: Access.CLOSED}
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What was done on a box that was wiped. at: seconds since 1970, UTC."""
+
+    at: float
+    event: AuditEvent
 
 
 @click.command("technician", hidden=True)
@@ -50,35 +68,41 @@ _ACTS: Final = {
 )
 @click.option("--signers", type=click.Path(path_type=Path), multiple=True, default=SIGNERS)
 @click.option("--wipe-journal", type=click.Path(path_type=Path), default=FOLDER)
+@click.option("--reset-unit", type=click.Path(path_type=Path), default=RESET_UNIT)
+@click.option("--table", type=click.Path(path_type=Path), default=TABLE)
 @identity_option
 @config_option
-def technician(
+def technician(  # noqa: PLR0913 - the options of one command
+    *,
     stick: Path | None,
     signers: tuple[Path, ...],
     wipe_journal: Path,
+    reset_unit: Path,
+    table: Path,
     identity: Path,
     config: Path,
 ) -> None:
     """Do what is chosen at the screen (used by osteon-technician@.service)."""
     journal.open_journal("technician")
-    _, site, _ = setting_of(config, "deliver")
+    _, site, _ = setting_of(config, "deliver", table)
     if site is not None:
         set_local_zone(site.site.time_zone)
-    entrance = partial(_entrance, config)
+    wiped = Journal(wipe_journal.absolute())
+    entrance = partial(_entrance, config, table, wiped, reset_unit)
     box = Box(
         config.absolute(),
         identity.absolute(),
         stick,
         signers,
         wipe_journal.absolute(),
-        takes_unsigned=entrance().access is not Access.NO_PIN,
+        entrance().access,
     )
     with _channel() as channel:
         Session(
             Dialogue(Line(channel)),
             entrance,
             partial(_act, box),
-            partial(_record, config),
+            partial(_record, config, table, wiped),
             SystemClock(),
         ).run()
 
@@ -99,21 +123,29 @@ def _channel() -> socket.socket:
     return channel
 
 
-def _entrance(config: Path) -> Entrance:
-    setting, site, _ = setting_of(config, "deliver")
-    if setting is Setting.NONE:
-        return Entrance(Access.NOT_SET_UP)
+def _entrance(config: Path, table: Path, wiped: Journal, reset_unit: Path) -> Entrance:
+    if wiped.has_ended:
+        return Entrance(Access.WIPED_IMAGE if reset_unit.exists() else Access.WIPED)
+    setting, site, _ = setting_of(config, "deliver", table)
+    if setting in _WITHOUT_PIN:
+        return Entrance(_WITHOUT_PIN[setting])
     if site is None or site.screen.pin_hash is None:
         return Entrance(Access.NO_PIN)
     return Entrance(Access.PIN, site.screen.pin_hash, StateFolder(Path(site.state_folder)).menu)
 
 
-def _record(config: Path, event: AuditEvent) -> bool:
-    """Into the audit trail, where one is kept; the journal has it in any case."""
-    _, site, _ = setting_of(config, "deliver")
-    if site is None:
-        return False
+def _record(config: Path, table: Path, wiped: Journal, event: AuditEvent) -> bool:
+    """Into the audit trail, or beside the record of the wipe that ended it; else False.
+
+    The journal has it in any case.
+    """
     try:
+        if wiped.has_ended:
+            wiped.note(encode(Noted(SystemClock().now(), event)))
+            return True
+        _, site, _ = setting_of(config, "deliver", table)
+        if site is None:
+            return False
         report(StateFolder(Path(site.state_folder)).access, event)
     except StorageError as error:
         journal.warn("audit-missed", kind=event.kind.value, code=error.code)

@@ -9,6 +9,7 @@ from typing import Final
 
 from rich.console import Console
 
+from appliance.screen.items import Access
 from appliance.screen.session import Dialogue
 
 _WIDTH: Final = 78
@@ -18,8 +19,8 @@ _WIDTH: Final = 78
 class Box:
     """Where this box lies.
 
-    stick: a folder in place of a stick. signers: who may sign a site YAML. takes_unsigned: whether
-    one that a person vouches for is taken too.
+    stick: a folder in place of a stick. signers: who may sign a site YAML. access: how the person
+    came in.
     """
 
     config: Path
@@ -27,7 +28,12 @@ class Box:
     stick: Path | None
     signers: tuple[Path, ...]
     wipe_journal: Path
-    takes_unsigned: bool
+    access: Access
+
+    @property
+    def takes_unsigned(self) -> bool:
+        """Whether a site YAML that a person vouches for is taken too."""
+        return self.access is not Access.NO_PIN
 
 
 def console_of(dialogue: Dialogue) -> Console:

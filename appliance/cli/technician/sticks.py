@@ -41,7 +41,7 @@ def import_configuration(box: Box, dialogue: Dialogue) -> None:
         answer = dialogue.ask(f"If they agree, type the first {TYPED_DIGITS} digits:")
         check_fingerprint(answer, digits, TYPED_DIGITS)
 
-    with _plugged_in(box, dialogue) as stick:
+    with plugged_in(box, dialogue) as stick:
         try:
             voucher = Voucher(box.signers, confirm)
             taken = import_site(stick, box.config, voucher, SystemClock().now())
@@ -72,7 +72,7 @@ def bundle(box: Box, dialogue: Dialogue) -> None:
     """What `osteon support-bundle` writes."""
     now = SystemClock().now()
     name = bundle_name(now)
-    with _plugged_in(box, dialogue) as stick:
+    with plugged_in(box, dialogue) as stick:
         stick.make_writable()
         count = write_bundle(stick.folder / name, box.config, now)
     dialogue.say(f"{name}: {count} files, now on the stick. Look into it before you send it.")
@@ -88,14 +88,14 @@ def hand_over(box: Box, dialogue: Dialogue) -> None:
     if paper is not None:
         dialogue.say(f"printed: {print_sheet(paper, pdf)}")
         return
-    with _plugged_in(box, dialogue) as stick:
+    with plugged_in(box, dialogue) as stick:
         stick.make_writable()
         write_durably(stick.folder / _SHEET, pdf, mode=0o644)
     dialogue.say(f"{_SHEET}: one A4 page, now on the stick.")
 
 
 @contextmanager
-def _plugged_in(box: Box, dialogue: Dialogue) -> Iterator[Stick]:
+def plugged_in(box: Box, dialogue: Dialogue) -> Iterator[Stick]:
     """The stick. Raises ConfigError: `volume-missing`, among others."""
     if box.stick is not None:
         yield Stick(box.stick)

@@ -13,6 +13,7 @@ from appliance.cli.options import site_of
 from appliance.cli.technician.box import Box, console_of
 from appliance.cli.wipe_shown import show_plan
 from appliance.cli.wiping import decided, on_record
+from appliance.config.schema import Site
 from appliance.errors import WipeError
 from appliance.provision.programs import answer_of
 from appliance.provision.volume import LABELS, find_volume
@@ -28,7 +29,7 @@ _UNIT: Final = "osteon-wipe.service"
 def wipe(box: Box, dialogue: Dialogue) -> None:
     """Show the plan, ask for a name and the serial number, and begin.
 
-    A stick that is plugged in gets the certificate.
+    A stick that is plugged in gets the certificate, and a printer that is named.
 
     Raises:
         WipeError, ConfigError, StorageError: then nothing has happened.
@@ -39,9 +40,10 @@ def wipe(box: Box, dialogue: Dialogue) -> None:
     if journal.has_ended:
         raise WipeError("wipe-done", str(journal.folder))
     site = site_of(box.config)
+    paper = _paper(site, dialogue)
     stick = (Destination("stick", ""),) if find_volume(LABELS) is not None else ()
     place = wipe_plan.Box(box.config, site, box.identity, journal.folder)
-    plan = wipe_plan.gather_plan(place, (), stick, SystemPrograms())
+    plan = wipe_plan.gather_plan(place, (), (*stick, *paper), SystemPrograms())
     show_plan(plan, console_of(dialogue))
     authority = _asked(plan, dialogue)
     on_record(site, authority, plan)
@@ -51,6 +53,15 @@ def wipe(box: Box, dialogue: Dialogue) -> None:
         dialogue.say("The wipe is decided. It begins when the machine starts: start it again now.")
     else:
         dialogue.say("The wipe has begun. Leave the machine on; it says here when it has ended.")
+
+
+def _paper(site: Site, dialogue: Dialogue) -> tuple[Destination, ...]:
+    """Asked beforehand: what knows the printers is destroyed before the certificate is made."""
+    if not site.printers:
+        return ()
+    names = ", ".join(printer.name for printer in site.printers)
+    name = dialogue.ask(f"Print the certificate too? One of: {names}; empty: no:")
+    return (wipe_plan.printer_destination(site, name),) if name else ()
 
 
 def _asked(plan: WipePlan, dialogue: Dialogue) -> Authority:

@@ -22,8 +22,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="package")
 def released(tmp_path_factory: pytest.TempPathFactory, pack: Path) -> Maker:
     """A maker after the ceremony, with one pack rolled out to everybody; not to be changed."""
-    maker = Maker(tmp_path_factory.mktemp("maker"))
-    maker.hold_ceremony()
+    maker = Maker.founded(tmp_path_factory.mktemp("maker"))
     maker.release(pack)
     maker.run("rollout", "start", NAME, FIRST)
     return maker
@@ -47,4 +46,4 @@ def bundle(proposed: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def maker(released: Maker, tmp_path: Path) -> Maker:
     """The same, to be changed."""
-    return Maker(Path(shutil.copytree(released.folder, tmp_path / "maker")))
+    return released.copied(tmp_path / "maker")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,8 +25,7 @@ FIRST, NEXT = "1.1.0.1", "1.2.0.1"
 @pytest.fixture(scope="module")
 def with_image(tmp_path_factory: pytest.TempPathFactory) -> Maker:
     """A maker with one image rolled out to everybody; not to be changed."""
-    maker = Maker(tmp_path_factory.mktemp("maker"))
-    maker.hold_ceremony()
+    maker = Maker.founded(tmp_path_factory.mktemp("maker"))
     release(maker, FIRST)
     maker.run("rollout", "start", NAME, FIRST)
     return maker
@@ -35,14 +33,13 @@ def with_image(tmp_path_factory: pytest.TempPathFactory) -> Maker:
 
 @pytest.fixture
 def maker(with_image: Maker, tmp_path: Path) -> Maker:
-    return Maker(Path(shutil.copytree(with_image.folder, tmp_path / "maker")))
+    return with_image.copied(tmp_path / "maker")
 
 
 @pytest.fixture
 def box(maker: Maker, tmp_path: Path) -> OsBox:
     box = OsBox(tmp_path / "box", maker.first_root)
-    box.clock.wall = time.time()
-    box.begin_floors()
+    box.begin_today()
     return box
 
 
@@ -96,7 +93,7 @@ def test_what_was_signed_reaches_a_box_from_a_server_and_is_installed(
 ) -> None:
     maker.run("publish", tmp_path / "www")
     with nginx(tmp_path / "www", tmp_path / "nginx") as web:
-        assert box.fetch(box.https(web)) == ()
+        assert box.apply(box.https(web)) == ()
     box.unit.go_on()
     assert box.record.state is OsState.INSTALLED
     installed = {*box.slots.iterdir(), *box.esp.glob(f"*{FIRST}*")}
@@ -109,7 +106,7 @@ def test_a_box_takes_an_image_from_a_stick(maker: Maker, box: OsBox, tmp_path: P
     maker.run("export-usb", tmp_path / "stick")
     listed = (tmp_path / "stick/targets/os" / NAME).iterdir()
     assert {place.name for place in listed} == {FIRST}  # what nobody is meant to run stays home
-    assert box.fetch(FolderSource(tmp_path / "stick")) == ()
+    assert box.apply(FolderSource(tmp_path / "stick")) == ()
     box.unit.go_on()
     assert box.record.state is OsState.INSTALLED
     assert box.record.candidate is not None
@@ -122,18 +119,18 @@ def test_rings_halt_and_recall_hold_for_images_too(
     www = tmp_path / "www"
     maker.run("rollout", "start", NAME, FIRST, "--wave", "c" * 64)
     maker.run("publish", www)
-    box.fetch(FolderSource(www))
+    box.apply(FolderSource(www))
     box.unit.go_on()
     assert box.record.state is OsState.COMMITTED
     maker.run("rollout", "start", NAME, FIRST, "--wave", box.signer.device_id)
     maker.run("publish", www)
     box.may_restart = False
-    box.fetch(FolderSource(www))
+    box.apply(FolderSource(www))
     box.unit.go_on()
     assert box.record.state is OsState.INSTALLED
     maker.run("rollout", "recall", NAME, FIRST)
     maker.run("publish", www)
-    box.fetch(FolderSource(www))
+    box.apply(FolderSource(www))
     box.unit.go_on()
     assert box.record.state is OsState.COMMITTED
     assert box.start() == FLASHED
@@ -250,7 +247,7 @@ def test_the_keys_of_the_role_change_and_the_images_stay(
         maker.sign(bundle, holder, "targets", "os")
     maker.run("accept", bundle)
     maker.run("publish", tmp_path / "www")
-    assert box.fetch(FolderSource(tmp_path / "www")) == ()
+    assert box.apply(FolderSource(tmp_path / "www")) == ()
     box.unit.go_on()
     assert box.record.state is OsState.INSTALLED
 
