@@ -28,7 +28,6 @@ from tests.simulators.web_server import Nginx
 CASE = re.compile(r"\b[0-9A-Z]{3}-[0-9A-Z]{4}\b")
 UNITS = tuple(f"osteon-{role}.service" for role in ("access", "receive", "analyse", "deliver"))
 PACKS = "/data/packs"
-FACTORY_PACKS = "/usr/share/osteon/models"
 SLOW = 1800
 """Seconds in which anything has to happen in an emulated machine on a busy host."""
 
@@ -55,7 +54,6 @@ class Site:
         self.until(lambda: self.vm.run("test", "-d", "/data/osteon", is_checked=False).status == 0)
         if self.vm.run("test", "-d", PACKS, is_checked=False).status != 0:
             self.vm.run("tar", "-xC", "/data", said=packed(self.packs, "packs"))
-            self.vm.run("cp", "-r", f"{FACTORY_PACKS}/ct-thorax-fracture", PACKS)
         self.vm.run("touch", GO)
         self.until(self.answers_echo)
         self.say("boot to receiving", self.vm.seconds())

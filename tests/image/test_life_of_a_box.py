@@ -1,7 +1,8 @@
 """The life of a box: flashed, set up by a stick, at work, cut off, renewed, wiped, made new.
 
-One machine, one story: starting it takes minutes without KVM. The image's own root, units and chest
-CT pack are under test; films are read by a pack that needs no training.
+One machine, one story: starting it takes minutes without KVM. The image's own firmware path, root
+and units are under test; what it reads is read by packs whose networks an emulated processor does
+in seconds. `test_root` reads with the packs that are shipped.
 """
 
 from __future__ import annotations
@@ -14,23 +15,19 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from appliance.imaging import Volume
 from models.training.data.dicom_series import write_series
-from models.training.simulation.chest_case import chest_case
-from tests.demo.downloads import real_images
 from tests.image import firmware, netns, next_system
 from tests.image.disk import partitions, traces
 from tests.image.guest import GO
 from tests.image.hospital import SLOW, Site, stick_files
 from tests.image.machine import VirtualMachine, write_stick
-from tests.simulators import canaries, spot_pack
+from tests.simulators import canaries, glint_pack, spot_pack
 from tests.simulators.box import wait_until
 from tests.simulators.mail import mail_server
 from tests.simulators.modality import dcmtk, save
@@ -44,8 +41,6 @@ CONFIGURED = {11112}
 """The ports that the site YAML of this test opens."""
 NEXT, BROKEN = "9.1.0.1", "9.2.0.1"
 REFUSED = re.compile("Security Violation|Access Denied", re.IGNORECASE)
-SLICES = 32
-"""Of the chest CT: a third of the whole, as much as an emulated processor reads in minutes."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +81,8 @@ def site(built: Path, place: Path, tmp_path: Path) -> Iterator[Site]:
         stack.callback(vm.clear)
         vm.make()
         vm.stick = write_stick(place / "stick.img", stick_files(tmp_path, mail, printer, web))
-        yield Site(vm, mail, printer, maker, spot_pack.write(tmp_path / "packs"), cable)
+        packs = glint_pack.write(spot_pack.write(tmp_path / "packs"))
+        yield Site(vm, mail, printer, maker, packs, cable)
 
 
 @pytest.fixture
@@ -147,27 +143,13 @@ def listens_only_where_it_was_told(site: Site) -> None:
 
 
 def tells_of_a_ct(site: Site, folder: Path) -> None:
-    """C-STORE of a chest CT with a simulated fracture; the mail and the page come out."""
-    case = chest_case(real_images().lidc)
-    volume = slab(case.fractured, case.fracture.centres_lps_mm[0])
-    files = write_series(
-        volume, folder, patient_name=f"{canaries.MARK}000", patient_id="CT", seed=1
-    )
+    """C-STORE of a chest CT from outside; the mail and the page come out."""
+    name = f"{canaries.MARK}000"
+    files = write_series(glint_pack.chest(), folder, patient_name=name, patient_id="CT", seed=1)
     site.stores(*files, calling="CT1")
     site.until(lambda: len(site.alerted()) == 1)
     site.until(lambda: bool(site.printer.printed()))
     assert set(site.studies().values()) == {"alert"}
-
-
-def slab(volume: Volume, centre_lps_mm: tuple[float, float, float]) -> Volume:
-    """The slices round a point."""
-    middle = round(float(volume.to_index(np.array(centre_lps_mm))[0]))
-    first = max(0, middle - SLICES // 2)
-    return replace(
-        volume,
-        voxels=volume.voxels[first : first + SLICES],
-        origin_lps_mm=volume.to_lps(np.array([first, 0.0, 0.0])),
-    )
 
 
 def takes_a_newer_system(site: Site, image: MadeImage) -> None:

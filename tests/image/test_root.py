@@ -12,22 +12,26 @@ import re
 import subprocess
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
+from models.training.data.dicom_series import write_series
+from models.training.simulation.chest_case import chest_case
+from tests.demo.downloads import real_images
 from tests.image import firmware
-from tests.simulators import spot_pack
 from tests.simulators.box import Surroundings, site_yaml, wait_until
 from tests.simulators.machine import Machine
 from tests.simulators.mail import MailServer, free_port, mail_server
-from tests.simulators.modality import dcmtk, save
+from tests.simulators.modality import dcmtk
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(1200)]
 
 CASE = re.compile(r"\b[0-9A-Z]{3}-[0-9A-Z]{4}\b")
+SLICES = 32
 FOLDERS = (
     *("keep/identity", "keep/systemd", "keep/wipe"),
     *("data/osteon", "data/settings", "data/credstore", "data/journal"),
@@ -73,11 +77,8 @@ def started(root: Path, tmp_path: Path) -> Iterator[Started]:
     with mail_server(tmp_path) as mail:
         settings = tmp_path / "data/settings"
         (settings / "mail-ca.crt").write_bytes(mail.ca_file.read_bytes())
-        spot_pack.write(tmp_path / "data/packs")
-        content = yaml.safe_load(
-            site_yaml(tmp_path, port, Surroundings(mail), {"packs": {"folder": "/data/packs"}})
-        )
-        for key in ("state_folder", "master_key_file", "device_key_file"):
+        content = yaml.safe_load(site_yaml(tmp_path, port, Surroundings(mail), {}))
+        for key in ("state_folder", "master_key_file", "device_key_file", "packs"):
             del content[key]
         content["mail"]["ca_file"] = "/etc/osteon/mail-ca.crt"
         (settings / "site.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
@@ -99,10 +100,24 @@ def test_a_read_only_root_is_a_box_at_work(started: Started, tmp_path: Path) -> 
     sealed = started.folder / "data/credstore/osteon.master-key"
     assert sealed.stat().st_mode & 0o77 == 0
     has_its_identity_beside_the_data(started)
-    (film,) = save([spot_pack.film((120, 90))], tmp_path / "sent")
-    assert dcmtk("storescu", started.port, film, calling="DR1").returncode == 0
-    assert CASE.search(str(started.mail.next(120)["Subject"]))
+    alerts_by_the_packs_that_are_shipped(started, tmp_path / "sent")
     is_the_same_box_after_a_power_cut(started)
+
+
+def alerts_by_the_packs_that_are_shipped(started: Started, folder: Path) -> None:
+    """A real chest CT with a simulated fracture: the slices round it."""
+    case = chest_case(real_images().lidc)
+    volume = case.fractured
+    middle = round(float(volume.to_index(np.array(case.fracture.centres_lps_mm[0]))[0]))
+    first = middle - SLICES // 2
+    volume = replace(
+        volume,
+        voxels=volume.voxels[first : first + SLICES],
+        origin_lps_mm=volume.to_lps(np.array([first, 0.0, 0.0])),
+    )
+    files = write_series(volume, folder, patient_name="Test", patient_id="CT", seed=1)
+    assert dcmtk("storescu", started.port, *files, calling="CT1").returncode == 0
+    assert CASE.search(str(started.mail.next(240)["Subject"]))
 
 
 def has_its_identity_beside_the_data(started: Started) -> None:
