@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -129,7 +130,8 @@ class VirtualMachine:
             *("-drive", pflash.format(0, firmware.OVMF) + ",readonly=on"),
             *("-drive", pflash.format(1, self.folder / "variables.fd")),
             *("-chardev", f"file,id=console,append=on,path={self.folder / 'console'}"),
-            *("-serial", "chardev:console", "-device", "virtio-rng-pci"),
+            *("-serial", "chardev:console", "-device", "virtio-rng-pci", "-vga", "std"),
+            *("-monitor", f"unix:{self._sockets / 'monitor'},server=on,wait=off"),
             *("-drive", f"if=none,id=disk,format=raw,discard=unmap,file={self.disk}"),
             *("-device", "nvme,drive=disk,serial=OSTEON-TEST-1", "-device", "qemu-xhci"),
             *("-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{self.dicom}-:11112"),
@@ -195,11 +197,30 @@ class VirtualMachine:
         assert not is_checked or answer.status == 0, f"{words}: {answer.out}{answer.err}"
         return answer
 
-    def restart(self, *words: str) -> None:
-        """Run a command that starts the guest anew; `wait_for_agent` comes next."""
-        self._heard = b""
-        self.run(*words, is_checked=False)
+    def restarts(self, begin: Callable[[], object]) -> None:
+        """Do what starts the guest anew; `wait_for_agent` comes next."""
+        begin()
         self.started_at = time.monotonic()
+
+    def types(self, text: str) -> None:
+        """Type at its keyboard; a line's end is the Enter key."""
+        for letter in text:
+            key = {"\n": "ret", " ": "spc"}.get(letter, letter.lower())
+            self.monitor(f"sendkey {'shift-' if letter.isupper() else ''}{key}")
+
+    def monitor(self, command: str) -> None:
+        """Tell QEMU something."""
+        with socket.socket(socket.AF_UNIX) as talk:
+            talk.settimeout(30)
+            talk.connect(str(self._sockets / "monitor"))
+            talk.sendall(f"{command}\n".encode())
+            while talk.recv(4096).count(b"(qemu)") < 1:
+                pass
+            time.sleep(0.2)  # a key is held down for a tenth of a second
+
+    def screen(self) -> str:
+        """The text on its first console."""
+        return self.run("cat", "/dev/vcs1").out
 
     def cut(self) -> None:
         """Take its power away: what was not flushed is lost."""

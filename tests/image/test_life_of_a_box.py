@@ -101,6 +101,7 @@ def test_a_box_from_its_first_boot_to_its_wipe(site: Site, newer: Newer, tmp_pat
     data_are_encrypted_to_this_machine(site)
     listens_only_where_it_was_told(site)
     tells_of_a_ct(site, tmp_path / "ct")
+    shows_it_on_the_screen(site)
     films = save(canaries.films(), tmp_path / "films")
     takes_a_newer_system(site, newer.working.result(SLOW))
     loses_nothing_when_its_power_fails(site, films)
@@ -150,6 +151,16 @@ def tells_of_a_ct(site: Site, folder: Path) -> None:
     site.until(lambda: len(site.alerted()) == 1)
     site.until(lambda: bool(site.printer.printed()))
     assert set(site.studies().values()) == {"alert"}
+
+
+def shows_it_on_the_screen(site: Site) -> None:
+    """On the first console, for whoever stands before it; nobody is asked to log in."""
+    (case,) = site.studies()
+    site.until(lambda: case in site.vm.screen())
+    shown = site.vm.screen()
+    assert "RECEIVING" in shown
+    assert "not for diagnosis" in shown
+    assert "login:" not in shown
 
 
 def takes_a_newer_system(site: Site, image: MadeImage) -> None:
@@ -203,7 +214,7 @@ def falls_back_from_one_that_does_not_start(site: Site, image: MadeImage) -> Non
     site.vm.run("osteon", "update", "apply", seconds=SLOW)
     site.vm.run("systemctl", "start", "osteon-os-install.service", seconds=SLOW)
     assert site.system()["state"] == "installed"
-    site.vm.run("osteon", "update", "os", "restart")
+    site.vm.restarts(lambda: site.vm.run("osteon", "update", "os", "restart"))
     site.comes_up()
     assert site.version() == NEXT
     site.vm.run("systemctl", "start", "osteon-os-install.service", seconds=SLOW)
@@ -236,9 +247,11 @@ def leaves_nothing_when_it_is_wiped(site: Site) -> None:
 
 def is_as_flashed_after_a_factory_reset(site: Site) -> None:
     """A wiped box can be given to somebody else: both partitions anew, another identity."""
-    before = site.vm.run("cat", "/keep/wipe/done.json").out
-    assert before
-    site.vm.restart("systemctl", "start", "image-factory-reset.service")
+    assert site.vm.run("ls", "/keep/wipe").out
+    site.until(lambda: "was wiped" in site.vm.screen())
+    site.vm.types("\nn")
+    site.until(lambda: "NEW" in site.vm.screen())
+    site.vm.restarts(lambda: site.vm.types("NEW\n"))
     site.is_running()
     site.vm.run("touch", GO)
     site.until(lambda: site.vm.run("test", "-d", "/data/osteon", is_checked=False).status == 0)
