@@ -68,6 +68,7 @@ def write(folder: Path) -> Path:
             "modalities": ["CT"],
             "body_parts": ["CHEST"],
             "age_years": {"at_least": 18},
+            "slice_thickness_mm": {"at_least": 0.4, "at_most": 5.5},
             "smallest_extent_mm": 60,
         },
         network={"file": "network.onnx", "input": [_BATCH, 1, _CUBE, _CUBE, _CUBE]},
