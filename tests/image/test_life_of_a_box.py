@@ -12,7 +12,7 @@ import os
 import re
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ REFUSED = re.compile("Security Violation|Access Denied", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Newer:
-    """What its maker has made since the box was flashed; made while the box starts."""
+    """What its maker has published since the box was flashed; made while the box starts."""
 
     working: Future[MadeImage]
     not_starting: Future[MadeImage]
@@ -87,13 +87,18 @@ def site(built: Path, place: Path, tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture
 def newer(built: Path, site: Site, place: Path) -> Iterator[Newer]:
+    def published(make: Callable[..., MadeImage], version: str) -> MadeImage:
+        folder = place / version
+        folder.mkdir()
+        image = make(built, folder, version, site.vm.agent_initrd)
+        site.maker.publish_image(image)
+        return image
+
     with ThreadPoolExecutor(1) as pool:
-        made = []
-        for make, version in ((next_system.working, NEXT), (next_system.not_starting, BROKEN)):
-            folder = place / version
-            folder.mkdir()
-            made.append(pool.submit(make, built, folder, version, site.vm.agent_initrd))
-        yield Newer(*made)
+        yield Newer(
+            pool.submit(published, next_system.working, NEXT),
+            pool.submit(published, next_system.not_starting, BROKEN),
+        )
 
 
 def test_a_box_from_its_first_boot_to_its_wipe(site: Site, newer: Newer, tmp_path: Path) -> None:
@@ -165,11 +170,17 @@ def shows_it_on_the_screen(site: Site) -> None:
 
 def takes_a_newer_system(site: Site, image: MadeImage) -> None:
     """Fetched from the maker's server, verified, and written beside the one that runs."""
-    site.maker.release_image(image)
+    installs(site, image)
+    assert site.version() != image.version
+
+
+def installs(site: Site, image: MadeImage) -> None:
+    """It is rolled out; the box fetches it, and its installing unit takes it."""
+    site.maker.roll_out(image)
+    site.maker.write()
     site.vm.run("osteon", "update", "apply", seconds=SLOW)
     site.vm.run("systemctl", "start", "osteon-os-install.service", seconds=SLOW)
     assert site.system()["state"] == "installed"
-    assert site.version() != image.version
 
 
 def loses_nothing_when_its_power_fails(site: Site, films: list[Path]) -> None:
@@ -210,10 +221,7 @@ def keeps_a_newer_system_that_works(site: Site) -> None:
 
 def falls_back_from_one_that_does_not_start(site: Site, image: MadeImage) -> None:
     """Three starts end before there is a root; the fourth is the system before."""
-    site.maker.release_image(image)
-    site.vm.run("osteon", "update", "apply", seconds=SLOW)
-    site.vm.run("systemctl", "start", "osteon-os-install.service", seconds=SLOW)
-    assert site.system()["state"] == "installed"
+    installs(site, image)
     site.vm.restarts(lambda: site.vm.run("osteon", "update", "os", "restart"))
     site.comes_up()
     assert site.version() == NEXT
