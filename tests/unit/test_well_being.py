@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from appliance.daemon.os.well_being import (
     Machine,
     is_on_disk,
     lacking,
+    standing,
     working,
 )
 from appliance.daemon.starts import note_start
@@ -89,3 +91,16 @@ def test_a_box_is_asked_for_its_data_units_receiver_and_models(tmp_path: Path) -
     assert STEADY not in working(site, well, clock)
     just_booted = Machine(lambda _: True, lambda _: True, lambda: -1.0)
     assert STEADY in working(site, just_booted, clock)
+
+
+def test_who_has_no_network_can_take_it_down(tmp_path: Path) -> None:
+    """The installing unit may not even open a socket."""
+    with socket.create_server(("127.0.0.1", 0)) as receiver:
+        receiver.setblocking(False)
+        text = example_yaml().replace("/var/lib/osteon", str(tmp_path))
+        text = text.replace("port: 11112", f"port: {receiver.getsockname()[1]}", 1)
+        site = parse_site(text.encode(), "site.yaml")
+        well = Machine(lambda _: True, lambda _: True, lambda: 100.0)
+        assert standing(site, well, SetClock(1_795_000_000.0)) == {DATA, STEADY, *UNITS}
+        with pytest.raises(BlockingIOError):
+            receiver.accept()

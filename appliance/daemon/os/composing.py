@@ -15,7 +15,7 @@ from appliance.clock import Clock
 from appliance.config.schema import Site
 from appliance.daemon.device_key import signer_of
 from appliance.daemon.os.unit import OsUnit, Parts
-from appliance.daemon.os.well_being import system_machine, working
+from appliance.daemon.os.well_being import standing, system_machine
 from appliance.daemon.state import StateFolder
 from appliance.errors import StorageError, UpdateError
 from appliance.inference.manifest import shipped
@@ -89,7 +89,7 @@ def _parts(site: Site, state: StateFolder, image: RunningImage, clock: Clock) ->
         root=shipped("root.json"),
         is_quiet=lambda: is_quiet(state, clock.now()),
         may_restart=may_restart,
-        working=lambda: working(site, system_machine(), clock),
+        working=lambda: standing(site, system_machine(), clock),
         audit=partial(report_if_possible, state.access),
     )
 

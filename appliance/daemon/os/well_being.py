@@ -24,7 +24,7 @@ from appliance.ledger.models import ModelStates
 DATA: Final = "data"
 STEADY: Final = "steady"
 RECEIVER: Final = "receiver"
-ALWAYS: Final = frozenset({DATA, STEADY})
+ALWAYS: Final = frozenset({DATA, STEADY, RECEIVER})
 """Asked of every boot on trial, whatever worked before."""
 UNITS: Final = (
     "osteon-access.service",
@@ -49,9 +49,17 @@ class Machine:
     uptime_s: Callable[[], float]
 
 
+def standing(site: Site, machine: Machine, clock: Clock) -> frozenset[str]:
+    """Names of what works at this instant, as far as one without a network can tell.
+
+    `data`, `steady`, units, `model NAME`: the installing unit takes them down before a restart.
+    """
+    return frozenset(_standing(site, machine, clock))
+
+
 def working(site: Site, machine: Machine, clock: Clock) -> frozenset[str]:
-    """Names of all that works at this instant: `data`, `receiver`, units, `model NAME`."""
-    return frozenset(_working(site, machine, clock))
+    """The same, and `receiver` where it answers."""
+    return standing(site, machine, clock) | ({RECEIVER} if answers(site) else set())
 
 
 def lacking(needed: frozenset[str], found: frozenset[str]) -> tuple[str, ...]:
@@ -64,7 +72,7 @@ def system_machine() -> Machine:
     return Machine(_is_active, _is_mounted, _uptime_s)
 
 
-def _working(site: Site, machine: Machine, clock: Clock) -> Iterator[str]:
+def _standing(site: Site, machine: Machine, clock: Clock) -> Iterator[str]:
     state = StateFolder(Path(site.state_folder))
     if machine.is_mounted(state.root):
         yield DATA
@@ -74,8 +82,6 @@ def _working(site: Site, machine: Machine, clock: Clock) -> Iterator[str]:
         yield STEADY
     active = [unit for unit in UNITS if machine.is_active(unit)]
     yield from active
-    if answers(site):
-        yield RECEIVER
     if _ANALYSER in active:  # which says so only after every pack has passed its golden cases
         yield from _models(state)
 
