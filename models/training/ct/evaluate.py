@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +33,7 @@ from models.training.ct.pack import FOLDER, RUNTIMES, detections, load
 from models.training.ct.sites import far_apart, sites_of
 from models.training.data.ct_scans import FOLDS, Scan, for_tuning, scans
 from models.training.data.evaluation_sites import sites_looked_at
+from models.training.simulation.acquisition import thickened
 from models.training.simulation.ct import Fracture, break_rib
 
 FRACTURES = 12
@@ -65,20 +65,6 @@ def fractured(scan: Scan, seed: int) -> tuple[Volume, list[Fracture]]:
     return volume, made
 
 
-def thickened(volume: Volume) -> Volume:
-    """Slices averaged to about `THICK_MM`; the volume itself where they are as thick already."""
-    together = round(THICK_MM / volume.spacing_mm[0])
-    if together <= 1:
-        return volume
-    whole = volume.voxels.shape[0] // together * together
-    grouped = volume.voxels[:whole].reshape(-1, together, *volume.voxels.shape[1:])
-    voxels = np.rint(grouped.mean(axis=1, dtype=np.float32)).astype(np.int16)
-    origin = volume.to_lps(np.array(((together - 1) / 2, 0.0, 0.0)))
-    return replace(
-        volume, voxels=voxels, origin_lps_mm=origin, axes=volume.axes * np.array((together, 1, 1))
-    )
-
-
 def lesion(fracture: Fracture, volume: Volume) -> Lesion:
     """What figures are stratified by; the volume is the one that was read."""
     slices = "up to 3 mm" if volume.spacing_mm[0] <= 3 else "above 3 mm"
@@ -100,7 +86,7 @@ def readings(scan: Scan, reads: int) -> Iterator[tuple[str, Volume, list[Fractur
     )
     for name, volume, made in [("intact", scan.volume, []), *cases]:
         yield name, volume, made
-        thick = thickened(volume)
+        thick = thickened(volume, THICK_MM)
         if thick is not volume:
             yield f"{name}{THICK}", thick, made
 
