@@ -124,7 +124,7 @@ def _lung_of(
     likely = large[(medians >= low) & (medians <= high)]
     likely_ml = ml[likely - 1]
     kept = likely[likely_ml >= LUNG_PIECE_SHARE * likely_ml.max(initial=0.0)]
-    return np.isin(pieces, kept)
+    return np.asarray(np.isin(pieces, kept))
 
 
 def _inside(means: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -145,7 +145,7 @@ def without_airways(
     """
     deep = ndimage.distance_transform_edt(lung, sampling=spacing) > AIRWAY_RADIUS_MM
     if not deep.any():
-        return deep
+        return np.zeros_like(lung)
     from_deep = ndimage.distance_transform_edt(~deep, sampling=spacing)
     return np.asarray(lung & (from_deep <= reach_mm))
 

@@ -51,7 +51,7 @@ class FractureNet(nn.Module):
         self.up_to_half = _convolution(quarter, half, size=1)
         self.mix_half = _convolution(half, half)
         self.head = nn.Conv3d(half, 1, 1)
-        self.types = nn.Conv3d(half, len(TYPES), 1)
+        self.types = TypeHead(half, quarter)
         with torch.no_grad():
             # Most cells hold no fracture: begin with a low probability, as the focal loss expects.
             self.head.weight.mul_(0.1)
@@ -60,11 +60,30 @@ class FractureNet(nn.Module):
 
     def forward(self, cubes: Tensor) -> tuple[Tensor, Tensor]:
         """Logits: `torch.sigmoid` of the first are scores, `softmax` of the second types."""
+        half, quarter = self.features(cubes)
+        return torch.as_tensor(self.head(half)), torch.as_tensor(self.types(half, quarter))
+
+    def features(self, cubes: Tensor) -> tuple[Tensor, Tensor]:
+        """What both heads look at: at half the resolution, and at a quarter with more round it."""
         half = self.to_half(self.stem(cubes))
         quarter = self.to_quarter(half)
         quarter = self.mix_quarter(quarter + _twice(self.up_to_quarter(self.to_eighth(quarter))))
-        half = self.mix_half(half + _twice(self.up_to_half(quarter)))
-        return torch.as_tensor(self.head(half)), torch.as_tensor(self.types(half))
+        return self.mix_half(half + _twice(self.up_to_half(quarter))), quarter
+
+
+class TypeHead(nn.Module):
+    """Logits of the types, cell by cell."""
+
+    def __init__(self, half: int, quarter: int, hidden: int = 32) -> None:
+        super().__init__()
+        self.of_half = nn.Conv3d(half, hidden, 1)
+        self.of_quarter = nn.Conv3d(quarter, hidden, 1)
+        self.out = nn.Conv3d(hidden, len(TYPES), 1)
+
+    def forward(self, half: Tensor, quarter: Tensor) -> Tensor:
+        """(n, c, e, e, e) and (n, d, e/2, e/2, e/2) → (n, 3, e, e, e)."""
+        both = self.of_half(half) + _twice(self.of_quarter(quarter))
+        return torch.as_tensor(self.out(torch.relu(both)))
 
 
 class Scores(nn.Module):

@@ -63,10 +63,7 @@ def train(chosen: argparse.Namespace) -> None:
     torch.manual_seed(chosen.seed)
     network = FractureNet().to(memory_format=torch.channels_last_3d)
     if chosen.start is not None:
-        # The head of types is new to weights of earlier versions; nothing else may be missing.
-        told = network.load_state_dict(torch.load(chosen.start, weights_only=True), strict=False)
-        if told.unexpected_keys or any(not key.startswith("types.") for key in told.missing_keys):
-            raise ValueError(f"weights of another network: {told}")
+        load_weights(network, chosen.start)
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(EMA), use_buffers=True)
     optimiser = torch.optim.AdamW(network.parameters(), lr=chosen.rate, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(_rate, steps=chosen.steps))
@@ -99,14 +96,7 @@ def train(chosen: argparse.Namespace) -> None:
             (float(loss.detach()), float(of_type.detach()), *_scores(logits.detach(), target))
         )
         if step % 20 == 0:
-            means = np.nanmean(losses[-20:], axis=0)
-            entry = dict(
-                zip(("loss", "type", "broken", "intact"), means.round(4).tolist(), strict=True)
-            )
-            entry["step"] = step
-            entry["seconds"] = round(time.monotonic() - began, 1)
-            with (chosen.out / "log.jsonl").open("a", encoding="utf-8") as log:
-                log.write(json.dumps(entry) + "\n")
+            _log(chosen.out, step, time.monotonic() - began, losses[-20:])
         if step % SAVE_EVERY == 0 or step == chosen.steps:
             state = {
                 "network": network.state_dict(),
@@ -120,6 +110,26 @@ def train(chosen: argparse.Namespace) -> None:
             torch.save(average.module.state_dict(), chosen.out / "latest.pt")
             parts = _parts(chosen)
     torch.save(average.module.state_dict(), chosen.out / "weights.pt")
+
+
+def _log(out: Path, step: int, seconds: float, losses: list[tuple[float, ...]]) -> None:
+    means = np.nanmean(losses, axis=0).round(4).tolist()
+    entry = dict(zip(("loss", "type", "broken", "intact"), means, strict=True))
+    entry |= {"step": step, "seconds": round(seconds, 1)}
+    with (out / "log.jsonl").open("a", encoding="utf-8") as log:
+        log.write(json.dumps(entry) + "\n")
+
+
+def load_weights(network: FractureNet, path: Path) -> None:
+    """Weights of this version, or of an earlier one without the head of types.
+
+    Raises:
+        ValueError: they are of another network.
+    """
+    weights = torch.load(path, weights_only=True)
+    told = network.load_state_dict(weights, strict=False)
+    if told.unexpected_keys or any(not key.startswith("types.") for key in told.missing_keys):
+        raise ValueError(f"weights of another network: {path.name}")
 
 
 Patches = tuple[NDArray[np.int16], NDArray[np.float32], NDArray[np.int64]]
