@@ -135,7 +135,7 @@ def test_answers_that_no_working_network_gives_are_refused(answer: float) -> Non
     assert raised.value.code == "network-answer-invalid"
 
 
-TOLD = PARAMETERS | {"types": ["displaced", "non-displaced", "buckle"], "sure": 0.6}
+TOLD = PARAMETERS | {"types": ["displaced", "non-displaced", "buckle"], "sure": [0.6, 0.7, None]}
 
 
 def typed(*shares: float) -> Callable[[Cubes], Cubes]:
@@ -156,7 +156,8 @@ def typed(*shares: float) -> Callable[[Cubes], Cubes]:
     [
         ((0.7, 0.2, 0.1), FractureType.DISPLACED),
         ((0.1, 0.8, 0.1), FractureType.NON_DISPLACED),
-        ((0.1, 0.1, 0.8), FractureType.BUCKLE),
+        ((0.3, 0.65, 0.05), FractureType.UNSPECIFIED),
+        ((0.0, 0.0, 1.0), FractureType.UNSPECIFIED),
         ((0.5, 0.3, 0.2), FractureType.UNSPECIFIED),
     ],
 )
@@ -172,6 +173,15 @@ def test_a_type_is_told_only_where_it_is_sure(
 def test_types_that_are_no_probabilities_are_refused(share: float) -> None:
     with pytest.raises(AnalysisError, match="network-answer-invalid"):
         read(CHEST.volume, typed(0.2, share, 0.1), TOLD)
+
+
+def test_a_probability_that_was_rounded_above_one_stays_one() -> None:
+    def rounded(batch: Cubes) -> Cubes:
+        answer = brightest(batch)
+        return np.where(answer > 0.5, np.float32(1.00001), answer)
+
+    (found,) = read(marked(rib_place(Side.LEFT)), rounded, PARAMETERS)
+    assert found.score == 1.0
 
 
 def test_a_pack_without_types_refuses_a_network_with_them() -> None:
@@ -209,10 +219,11 @@ def test_a_film_is_no_volume() -> None:
         {"margin": 24},
         {"cell": 5},
         {"spacing_mm": 0},
-        {"types": ["torn"], "sure": 0.6},
-        {"types": "buckle", "sure": 0.6},
+        {"types": ["torn"], "sure": [0.6]},
+        {"types": "buckle", "sure": [0.6]},
+        {"types": ["buckle"], "sure": 0.6},
         {"types": ["buckle"]},
-        {"types": ["buckle"], "sure": 0},
+        {"types": ["buckle"], "sure": [0]},
     ],
 )
 def test_parameters_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:

@@ -8,7 +8,8 @@ type a fracture there would be.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,8 @@ from appliance.inference.steps.ct_tiles import covering_corners, cut_cube
 WINDOW_HU = (-500.0, 1300.0)
 SMALLEST_SPREAD = 1e-6
 """Of all scores of a scan; a network that answers the same everywhere is broken."""
+ROUNDING = 1e-4
+"""By which a runtime's probabilities may leave [0, 1]."""
 MIDLINE_MM = 10.0
 """Nearer than this to the plane between left and right, a side is not named."""
 
@@ -40,7 +43,7 @@ class Settings:
     floor: score below which nothing is kept. apart_mm: nearer marks are one finding.
     extent_mm: edge of the region that is reported.
     types: of fractures, in the order of the answer's further channels; none where it has one only.
-    sure: a type with a lower probability is not told.
+    sure: of each type, the probability from which it is told; infinite where it never is.
     """
 
     label: str
@@ -53,7 +56,7 @@ class Settings:
     apart_mm: float
     extent_mm: float
     types: tuple[FractureType, ...]
-    sure: float
+    sure: tuple[float, ...]
 
     @classmethod
     def of(cls, parameters: Parameters) -> Settings:
@@ -67,15 +70,13 @@ class Settings:
             raise PackError("reader-parameters", "sizes that do not fit each other")
         if settings.spacing_mm <= 0 or settings.extent_mm <= 0:
             raise PackError("reader-parameters", "a length that is not above zero")
-        if settings.types and not 0 < settings.sure <= 1:
-            raise PackError("reader-parameters", "a probability that cannot be")
+        if len(settings.sure) != len(settings.types) or min(settings.sure, default=1.0) <= 0:
+            raise PackError("reader-parameters", "types without a probability each")
         return settings
 
     @classmethod
     def _from(cls, parameters: Parameters) -> Settings:
-        types = parameters.get("types", ())
-        if not isinstance(types, (list, tuple)):
-            raise ValueError("types: not a list")  # noqa: TRY004 - caught with the others
+        types, sure = (_listed(parameters.get(name, ())) for name in ("types", "sure"))
         return cls(
             label=str(parameters["label"]),
             batch=int(str(parameters["batch"])),
@@ -87,8 +88,14 @@ class Settings:
             apart_mm=float(str(parameters["apart_mm"])),
             extent_mm=float(str(parameters["extent_mm"])),
             types=tuple(FractureType(str(each)) for each in types),
-            sure=float(str(parameters["sure"])) if types else 1.0,
+            sure=tuple(math.inf if each is None else float(str(each)) for each in sure),
         )
+
+
+def _listed(value: object) -> Sequence[object]:
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(f"{value!r} is no list")  # noqa: TRY004 - one error for all parameters
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +171,10 @@ def _answers(
             raise AnalysisError("network-answer-invalid", f"shape {answer.shape}")
         if not np.isfinite(answer).all():
             raise AnalysisError("network-answer-invalid", "not finite")
-        if answer.min() < 0 or answer.max() > 1:
+        if answer.min() < -ROUNDING or answer.max() > 1 + ROUNDING:
             values = f"from {answer.min():.3g} to {answer.max():.3g}"
             raise AnalysisError("network-answer-invalid", values)
+        answer = np.clip(answer, 0, 1)
         yield some, answer[: len(some)]
 
 
@@ -196,10 +204,12 @@ def _around(types: NDArray[np.float32], cell: NDArray[np.int64]) -> NDArray[np.f
 
 
 def type_of(probabilities: NDArray[np.float32], settings: Settings) -> FractureType:
-    """The likeliest type; unspecified where none is sure enough."""
-    if not len(probabilities) or probabilities.max() < settings.sure:
+    """The likeliest type; unspecified where it is not sure enough."""
+    if not len(probabilities):
         return FractureType.UNSPECIFIED
-    return settings.types[int(probabilities.argmax())]
+    likeliest = int(probabilities.argmax())
+    is_sure = float(probabilities[likeliest]) >= settings.sure[likeliest]
+    return settings.types[likeliest] if is_sure else FractureType.UNSPECIFIED
 
 
 def _balanced(heat: NDArray[np.float32], cell: NDArray[np.int64]) -> NDArray[np.float64]:

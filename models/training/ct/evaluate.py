@@ -160,7 +160,11 @@ def main() -> None:
                 "slices_mm": volume.spacing_mm[0],
             }
             told["found"] = [
-                (each.lesion.attributes["type"], round(max(each.score, 0.0), 3))
+                (
+                    each.lesion.attributes["type"],
+                    round(max(each.score, 0.0), 3),
+                    "" if each.mark is None else each.mark.type.value,
+                )
                 for each in exams[-1].lesions
             ]
             told["wrong"] = [round(m.mark.score, 3) for m in exams[-1].marks if not m.hits]

@@ -3,7 +3,8 @@
 What the network marks stays to the bit what it was: only the second head learns, on what the first
 one looks at. So it takes minutes, and a detector that was measured need not be measured again.
 WEIGHTS may come from a version without that head. OUT gets `weights.pt` and `types.json`, which
-holds the confusion on patches that this head did not learn from.
+holds the confusion on patches that this head did not learn from. What the heads look at is kept in
+OUT, so that a run that was stopped goes on from there.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.training.ct.augment import training_sample
-from models.training.ct.network import CORE, TYPES, FractureNet
+from models.training.ct.network import CORE, TYPES, FractureNet, TypeHead
 from models.training.ct.train import load_patches, load_weights
 
 BATCH = 12
@@ -62,7 +63,7 @@ def cells_of(
     return (torch.cat(halves), torch.cat(quarters), torch.cat(kinds)), torch.cat(owners)
 
 
-def learn(head: nn.Module, cells: Cells) -> None:
+def learn(head: TypeHead, cells: Cells) -> None:
     """Cross entropy, every type as much as every other."""
     half, quarter, kinds = cells
     generator = torch.Generator().manual_seed(SEED)
@@ -81,7 +82,7 @@ def learn(head: nn.Module, cells: Cells) -> None:
             schedule.step()
 
 
-def told(head: nn.Module, cells: Cells, owners: Tensor) -> tuple[Tensor, Tensor]:
+def told(head: TypeHead, cells: Cells, owners: Tensor) -> tuple[Tensor, Tensor]:
     """Of each patch, the probabilities that its cells have on average, and its true type."""
     half, quarter, kinds = cells
     with torch.no_grad():
@@ -94,11 +95,14 @@ def told(head: nn.Module, cells: Cells, owners: Tensor) -> tuple[Tensor, Tensor]
     return torch.stack(means), torch.stack(true)
 
 
-def _logits(head: nn.Module, half: Tensor, quarter: Tensor) -> Tensor:
-    both = head.of_half(half[..., None, None, None]) + head.of_quarter(
-        quarter[..., None, None, None]
-    )
-    return torch.as_tensor(head.out(torch.relu(both)))[..., 0, 0, 0]
+def _logits(head: TypeHead, half: Tensor, quarter: Tensor) -> Tensor:
+    """As `TypeHead.forward`, of single cells: its convolutions are matrices."""
+    both = _linear(head.of_half, half) + _linear(head.of_quarter, quarter)
+    return _linear(head.out, torch.relu(both))
+
+
+def _linear(convolution: nn.Conv3d, values: Tensor) -> Tensor:
+    return functional.linear(values, convolution.weight[..., 0, 0, 0], convolution.bias)
 
 
 def main() -> None:
@@ -107,15 +111,18 @@ def main() -> None:
     parser.add_argument("weights", type=Path)
     parser.add_argument("patches", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(given.threads)
     torch.manual_seed(SEED)
     network = FractureNet().to(memory_format=torch.channels_last_3d)
     load_weights(network, given.weights)
-    cells, owners = cells_of(network.eval(), *load_patches(given.patches, ("compression",)))
-    torch.save((cells, owners), given.out / "cells.pt")
+    kept = given.out / "cells.pt"
+    if not kept.exists():
+        patches = load_patches(given.patches, ("compression",))
+        torch.save(cells_of(network.eval(), *patches), kept)
+    cells, owners = torch.load(kept, weights_only=True)
     apart = owners % APART == 0
     learn(network.types, tuple(each[~apart] for each in cells))
     shares, true = told(network.types, tuple(each[apart] for each in cells), owners[apart])

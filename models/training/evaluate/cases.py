@@ -73,7 +73,7 @@ class Section:
 def of_pack(image: str, data: Path, reads: int) -> list[Section]:
     """The sections for a pack that reads volumes or films, from the listed data."""
     if image == "volume":
-        return [simulated_ct(data, reads), varied_ct(data), other_bones_ct(data)]
+        return [simulated_ct(data, reads), other_bones_ct(data), varied_ct(data)]
     return [fracatlas(data / "fracatlas"), elsewhere(data)]
 
 
