@@ -309,6 +309,18 @@ def _runtimes(pack: Pack, readings: Readings) -> Iterator[str]:
             [(a.score >= alert) == (b.score >= alert) for a, b in zip(main, full, strict=True)]
         )
         yield f"INT8 and float32 agree on whether to alert in {agree:.1%} of the readings.\n"
+        if pack.spec.image == "volume":
+            yield from _lost_by_type(main, full)
+
+
+def _lost_by_type(main: Sequence[Scored], full: Sequence[Scored]) -> Iterator[str]:
+    """What quantization costs, type by type."""
+    in_float = by_lesion(full, "type")
+    rows = []
+    for kind, part in by_lesion(main, "type").items():
+        before, after = mean_sensitivity(in_float[kind]), mean_sensitivity(part)
+        rows.append((kind, f"{before:.3f}", f"{after:.3f}", f"{before - after:+.3f}"))
+    yield from _table(("mean sensitivity", "float32", "INT8", "lost"), rows)
 
 
 def _processor() -> str:
