@@ -38,7 +38,7 @@ from appliance.evaluation.froc import (
 )
 from appliance.evaluation.intervals import Estimate, interval, intervals
 from appliance.evaluation.matching import Scored, ScoredLesion, ScoredMark, score
-from appliance.evaluation.naming import named_right
+from appliance.evaluation.naming import confusion, named_right
 from appliance.evaluation.precision import average_precision, mark_precision, mark_recall
 from appliance.evaluation.strata import by_exam, by_lesion
 from appliance.evaluation.summary import TITLES, summary
@@ -62,6 +62,7 @@ __all__ = [
     "by_exam",
     "by_lesion",
     "calibration_error",
+    "confusion",
     "exam_outcomes",
     "false_positives",
     "froc",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from appliance.domain import Detection
@@ -23,6 +24,23 @@ def named_right(attribute: str, threshold: float, scored: Sequence[Scored]) -> f
         and attribute in lesion.lesion.attributes
     ]
     return sum(told) / len(told) if told else float("nan")
+
+
+def confusion(
+    attribute: str, threshold: float, scored: Sequence[Scored]
+) -> Counter[tuple[str, str]]:
+    """How often a true name, first, was told as another, second; of the lesions found.
+
+    attribute: as in `named_right`.
+    """
+    return Counter(
+        (lesion.lesion.attributes[attribute], name_of(lesion.mark, attribute))
+        for exam in scored
+        for lesion in exam.lesions
+        if lesion.mark is not None
+        and lesion.score >= threshold
+        and attribute in lesion.lesion.attributes
+    )
 
 
 def name_of(mark: Detection, attribute: str) -> str:

@@ -41,6 +41,19 @@ def plate() -> Volume:
     return _changed(change)
 
 
+def prosthesis() -> Volume:
+    """A shoulder's ball and stem of metal, dark beside it and bright beyond."""
+
+    def change(voxels: Voxels, volume: Volume) -> None:
+        z, y, x = _at(volume, MIDLINE_X_MM + 125, 0, 110)
+        voxels[z - 6 : z + 6, y - 10 : y + 10, x - 8 : x + 8] = METAL_HU
+        voxels[z - 30 : z - 6, y - 3 : y + 3, x - 3 : x + 3] = METAL_HU
+        dark = voxels[z - 6 : z + 6, y - 10 : y + 10, x - 60 : x - 8]
+        dark -= 300
+
+    return _changed(change)
+
+
 def pacemaker() -> Volume:
     """A can below the skin, and a lead through the mediastinum."""
 
@@ -131,6 +144,24 @@ def _water() -> Volume:
     return _changed(change)
 
 
+def _animal() -> Volume:
+    """A small animal's chest: the same shapes, a quarter of the size."""
+    chest = thorax().volume
+    return replace(chest, axes=chest.axes / 4, origin_lps_mm=chest.origin_lps_mm / 4)
+
+
+def _implants() -> Volume:
+    """Rods and screws on a table, no patient round them."""
+
+    def change(voxels: Voxels, _: Volume) -> None:
+        voxels[:] = -1000
+        voxels[5:-5, 60:64, 40:44] = METAL_HU
+        voxels[20:24, 70:90, 100:104] = METAL_HU
+        voxels[:, 110:112] = 60
+
+    return _changed(change)
+
+
 def noise() -> Volume:
     """No structure at all."""
 
@@ -142,7 +173,7 @@ def noise() -> Volume:
 
 READABLE_VOLUMES: dict[str, Callable[[], Volume]] = {
     each.__name__: each
-    for each in (plate, pacemaker, contrast, truncated, half_a_chest, moved, metastases)
+    for each in (plate, prosthesis, pacemaker, contrast, truncated, half_a_chest, moved, metastases)
 }
 """A thorax is in them: they are read, or refused aloud."""
 
@@ -153,6 +184,8 @@ NO_CHEST: dict[str, Callable[[], Volume]] = {
     "lowest": _constant(-32768),
     "highest": _constant(32767),
     "quality phantom": _water,
+    "animal": _animal,
+    "implants only": _implants,
     "noise": noise,
     "uncalibrated": uncalibrated,
 }

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from appliance.domain import Bone, Side
+from appliance.domain import Bone, FractureType, Side
 from appliance.errors import AnalysisError, PackError
 from appliance.imaging import Film, Volume
 from appliance.inference.steps import reader
@@ -135,6 +135,70 @@ def test_answers_that_no_working_network_gives_are_refused(answer: float) -> Non
     assert raised.value.code == "network-answer-invalid"
 
 
+TOLD = PARAMETERS | {"types": ["displaced", "non-displaced", "buckle"], "sure": [0.6, 0.7, None]}
+
+
+def typed(*shares: float) -> Callable[[Cubes], Cubes]:
+    """Scores as `brightest`, and everywhere the same probabilities of the types."""
+
+    def answer(batch: Cubes) -> Cubes:
+        scores = brightest(batch)
+        types = np.broadcast_to(
+            np.array(shares, dtype=np.float32)[:, None, None, None], (3, *[12] * 3)
+        )
+        return np.concatenate((scores, np.broadcast_to(types, (len(batch), *types.shape))), axis=1)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        ((0.7, 0.2, 0.1), FractureType.DISPLACED),
+        ((0.1, 0.8, 0.1), FractureType.NON_DISPLACED),
+        ((0.3, 0.65, 0.05), FractureType.UNSPECIFIED),
+        ((0.0, 0.0, 1.0), FractureType.UNSPECIFIED),
+        ((0.5, 0.3, 0.2), FractureType.UNSPECIFIED),
+    ],
+)
+def test_a_type_is_told_only_where_it_is_sure(
+    shares: tuple[float, ...], expected: FractureType
+) -> None:
+    (found,) = read(marked(rib_place(Side.LEFT)), typed(*shares), TOLD)
+    assert found.type is expected
+    assert found.score == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("share", [np.nan, 1.5, -0.2])
+def test_types_that_are_no_probabilities_are_refused(share: float) -> None:
+    with pytest.raises(AnalysisError, match="network-answer-invalid"):
+        read(CHEST.volume, typed(0.2, share, 0.1), TOLD)
+
+
+def test_a_probability_that_was_rounded_above_one_stays_one() -> None:
+    def rounded(batch: Cubes) -> Cubes:
+        answer = brightest(batch)
+        return np.where(answer > 0.5, np.float32(1.00001), answer)
+
+    (found,) = read(marked(rib_place(Side.LEFT)), rounded, PARAMETERS)
+    assert found.score == 1.0
+
+
+def test_a_pack_without_types_refuses_a_network_with_them() -> None:
+    with pytest.raises(AnalysisError, match="network-answer-invalid"):
+        read(CHEST.volume, typed(0.2, 0.7, 0.1), PARAMETERS)
+
+
+def test_the_same_score_everywhere_is_refused_whatever_the_types_say() -> None:
+    def flat(batch: Cubes) -> Cubes:
+        answer = typed(0.2, 0.7, 0.1)(batch)
+        answer[:, 0] = 0.5
+        return answer
+
+    with pytest.raises(AnalysisError, match="network-answer-invalid"):
+        read(CHEST.volume, flat, TOLD)
+
+
 def test_an_answer_of_another_shape_is_refused() -> None:
     with pytest.raises(AnalysisError) as raised:
         read(CHEST.volume, lambda batch: batch, PARAMETERS)
@@ -148,7 +212,19 @@ def test_a_film_is_no_volume() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"cube": "large"}, {"batch": 0}, {"margin": 24}, {"cell": 5}, {"spacing_mm": 0}]
+    "wrong",
+    [
+        {"cube": "large"},
+        {"batch": 0},
+        {"margin": 24},
+        {"cell": 5},
+        {"spacing_mm": 0},
+        {"types": ["torn"], "sure": [0.6]},
+        {"types": "buckle", "sure": [0.6]},
+        {"types": ["buckle"], "sure": 0.6},
+        {"types": ["buckle"]},
+        {"types": ["buckle"], "sure": [0]},
+    ],
 )
 def test_parameters_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(PackError) as raised:
@@ -162,6 +238,51 @@ def test_packs_find_the_reader_by_its_name() -> None:
 
 def test_the_midline_is_the_patients() -> None:
     assert find_thorax(CHEST.volume).midline_x_mm == pytest.approx(MIDLINE_X_MM, abs=3)
+
+
+def with_neck(*, open_to_the_room: bool) -> Volume:
+    """The chest below a neck with spine and airway, which ends in the room or below the top."""
+    chest = CHEST.volume
+    slices = 50
+    voxels = np.full((chest.voxels.shape[0] + slices, *chest.voxels.shape[1:]), -1000, np.int16)
+    voxels[:-slices] = chest.voxels
+    index = np.indices((1, *chest.voxels.shape[1:]), dtype=np.float64)
+    place = chest.to_lps(np.moveaxis(index, 0, -1))[0]
+    x, y = place[..., 0] - MIDLINE_X_MM, place[..., 1] + 5
+    neck = voxels[-slices - 8 :]
+    neck[:8, (np.abs(x) < 40) & (np.abs(y) < 8)] = -900
+    above = voxels[-slices:]
+    above[:, np.hypot(x, y) < 65] = 40
+    above[:, np.hypot(x, y - 45) < 15] = 500
+    top = slices if open_to_the_room else slices - 4
+    above[:top, np.hypot(x, y) < 8] = -990
+    if open_to_the_room:
+        above[-8:, (np.abs(x) < 6) & (y < 0)] = -1000
+    return replace(chest, voxels=voxels)
+
+
+@pytest.mark.parametrize("open_to_the_room", [True, False], ids=["mouth open", "mouth closed"])
+def test_the_neck_is_not_looked_at_and_the_lungs_below_it_are(*, open_to_the_room: bool) -> None:
+    top_of_chest = CHEST.volume.voxels.shape[0] * 3.0
+    usual = find_thorax(CHEST.volume).bone_lps_mm
+    found = find_thorax(with_neck(open_to_the_room=open_to_the_room)).bone_lps_mm
+    assert found[:, 2].max() < top_of_chest + 70
+    for side in (-1, 1):
+        of_side = side * (found[:, 0] - MIDLINE_X_MM) > 60
+        expected = side * (usual[:, 0] - MIDLINE_X_MM) > 60
+        assert of_side.sum() >= 0.9 * expected.sum()
+
+
+def test_airways_alone_are_no_thorax() -> None:
+    neck = with_neck(open_to_the_room=False)
+    start = CHEST.volume.voxels.shape[0] + 2
+    above = Volume(
+        np.repeat(neck.voxels[start:], 6, axis=0),
+        neck.to_lps(np.array([float(start), 0.0, 0.0])),
+        neck.axes,
+    )
+    with pytest.raises(AnalysisError, match="thorax-not-recognised"):
+        find_thorax(above)
 
 
 def test_cubes_cover_every_point() -> None:
@@ -203,6 +324,10 @@ def test_the_window_ends_at_minus_one_and_one() -> None:
 
 
 def test_of_near_marks_the_highest_stays() -> None:
-    marks = [Mark(score, np.array([x, 0.0, 0.0])) for score, x in ((0.5, 0), (0.9, 10), (0.6, 40))]
+    untold = np.empty(0, dtype=np.float32)
+    marks = [
+        Mark(score, np.array([x, 0.0, 0.0]), untold)
+        for score, x in ((0.5, 0), (0.9, 10), (0.6, 40))
+    ]
     assert [mark.score for mark in strongest_apart(marks, 16.0)] == [0.9, 0.6]
     assert strongest_apart([], 16.0) == []

@@ -16,6 +16,7 @@ from models.training.simulation.ct import bend_rib, break_rib
 from models.training.simulation.lungs import Lungs
 from models.training.simulation.rib_mask import cage_bone_mask
 from models.training.simulation.rib_sites import RibSite, sites_on_ribs
+from models.training.simulation.variations import COMMINUTED, EARLY_CALLUS, Variation
 from tests.simulators.thorax import MIDLINE_X_MM, Thorax, thorax
 
 KINDS = [
@@ -192,3 +193,46 @@ def test_a_seed_names_the_study(chest: Thorax, tmp_path: Path) -> None:
     first, again, other = written("a", 1), written("b", 1), written("c", 2)
     assert first == again
     assert first.StudyInstanceUID != other.StudyInstanceUID
+
+
+@pytest.mark.parametrize("kind", [FractureType.DISPLACED, FractureType.SEGMENTAL])
+def test_a_fragment_lies_by_the_break_and_changes_nothing_else(
+    chest: Thorax, site: RibSite, kind: FractureType
+) -> None:
+    simple, fracture = break_rib(chest.volume, chest.ribs, site, kind, seed=3)
+    broken, comminuted = break_rib(
+        chest.volume, chest.ribs, site, kind, seed=3, variation=COMMINUTED
+    )
+    assert replace(comminuted, variation=fracture.variation) == fracture
+    changed = np.argwhere(np.abs(broken.voxels.astype(int) - simple.voxels) > 60)
+    assert len(changed) > 5
+    away = chest.volume.to_lps(changed.astype(float)) - np.array(site.centre_lps_mm)
+    assert np.abs(away @ np.array(site.along)).max() < 20
+
+
+def test_callus_is_cloudy_bone_round_the_break_and_fills_its_gap(
+    chest: Thorax, site: RibSite
+) -> None:
+    kind = FractureType.NON_DISPLACED
+    fresh, fracture = break_rib(chest.volume, chest.ribs, site, kind, seed=3)
+    healing, healed = break_rib(
+        chest.volume, chest.ribs, site, kind, seed=3, variation=EARLY_CALLUS
+    )
+    assert replace(healed, variation=fracture.variation) == fracture
+    raised = healing.voxels.astype(int) - fresh.voxels
+    assert raised.min() >= -1, "callus never darkens"
+    changed = np.argwhere(raised > 40)
+    away = chest.volume.to_lps(changed.astype(float)) - np.array(site.centre_lps_mm)
+    assert len(changed) > 20
+    assert np.linalg.norm(away, axis=1).max() < 25
+    outside = ~chest.ribs[tuple(changed.T)]
+    assert outside.any(), "a cuff round the bone"
+    assert healing.voxels[tuple(changed.T)].max() < 500, "not as dense as cortex"
+
+
+@pytest.mark.parametrize("variation", [COMMINUTED, EARLY_CALLUS])
+def test_a_buckle_has_neither_fragment_nor_callus(
+    chest: Thorax, site: RibSite, variation: Variation
+) -> None:
+    with pytest.raises(ValueError, match=variation.name):
+        break_rib(chest.volume, chest.ribs, site, FractureType.BUCKLE, seed=3, variation=variation)

@@ -21,6 +21,7 @@ from appliance.evaluation import (
     by_exam,
     by_lesion,
     calibration_error,
+    confusion,
     exam_outcomes,
     false_positives,
     froc,
@@ -270,6 +271,19 @@ def test_names_are_scored_on_what_was_found() -> None:
     assert named_right("side", 0.5, exams) == 0.5
     with pytest.raises(ValueError, match="colour"):
         named_right("colour", 0.5, (scan((lesion(0, colour="red"),), mark(0.9)),))
+
+
+def test_confusion_counts_what_was_found_by_its_true_name_and_the_name_told() -> None:
+    exams = (
+        scan(
+            (lesion(0, side="left"), lesion(90, side="left"), lesion(200, side="right")),
+            mark(0.9, side=Side.LEFT),
+            mark(0.6, 90, side=Side.RIGHT),
+            mark(0.4, 200, side=Side.RIGHT),
+        ),
+        scan((lesion(0),), mark(0.9)),
+    )
+    assert confusion("side", 0.5, exams) == {("left", "left"): 1, ("left", "right"): 1}
 
 
 def test_one_patient_gives_no_interval() -> None:

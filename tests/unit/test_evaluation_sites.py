@@ -5,17 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from appliance.domain import Bone
 from models.training.data.ct_scans import FOLDS
-from models.training.data.evaluation_sites import sites_looked_at
+from models.training.data.evaluation_sites import other_bones_looked_at, sites_looked_at
 
 EVALUATION = FOLDS["a"].evaluation
 
 
 @pytest.mark.parametrize("patient", EVALUATION)
 def test_directions_are_unit_vectors_at_right_angles(patient: str) -> None:
-    sites = sites_looked_at(patient)
-    assert sites
-    for site in sites:
+    ribs, others = sites_looked_at(patient), other_bones_looked_at(patient)
+    assert ribs
+    assert others
+    for site in (*ribs, *others):
         along, outward = np.array(site.along), np.array(site.outward)
         assert np.linalg.norm(along) == pytest.approx(1, abs=1e-3)
         assert np.linalg.norm(outward) == pytest.approx(1, abs=1e-3)
@@ -23,4 +25,11 @@ def test_directions_are_unit_vectors_at_right_angles(patient: str) -> None:
 
 
 def test_nobody_looked_at_a_patient_of_the_training() -> None:
-    assert all(sites_looked_at(patient) is None for patient in FOLDS["a"].training)
+    for patient in FOLDS["a"].training:
+        assert sites_looked_at(patient) is None
+        assert other_bones_looked_at(patient) == []
+
+
+def test_sternum_clavicle_and_scapula_are_all_measured() -> None:
+    found = {site.bone for patient in EVALUATION for site in other_bones_looked_at(patient)}
+    assert found == {Bone.STERNUM, Bone.CLAVICLE, Bone.SCAPULA}

@@ -16,12 +16,17 @@ from appliance.imaging import Volume
 
 BLOCK_MM = 3.0
 AIR_BELOW_HU = -350
+TISSUE_FROM_HU = -200
 LUNG_MEDIAN_HU = (-940.0, -450.0)
 """Outside air and bowel gas lie below; fat and partial volume lie above."""
 LUNG_PIECE_ML = 20.0
 LUNG_PIECE_SHARE = 0.2
 """Of the largest piece; sinuses, mouth and bowel are smaller."""
 LUNG_TOTAL_ML = 120.0
+AIRWAY_RADIUS_MM = 13.0
+"""No ball of this radius fits into trachea, larynx or pharynx; lung holds many."""
+RECESS_MM = 26.0
+"""So far from such a ball lung still counts as lung: its thin rims do, the neck does not."""
 BONE_FROM_HU = 165
 INNER_MARGIN_MM = 9.0
 """What lies deeper than this between and inside the lungs is heart, vessels and hilum."""
@@ -52,7 +57,9 @@ def find_thorax(volume: Volume) -> Thorax:
     size = block_size(volume.spacing_mm)
     means = block_means(volume.voxels, size)
     spacing = np.array(volume.spacing_mm) * size
-    lung = lung_blocks(means, spacing)
+    lung = without_airways(lung_blocks(means, spacing), spacing, RECESS_MM)
+    if not lung.any():
+        raise AnalysisError("thorax-not-recognised", "airways only")
     bone = (means >= BONE_FROM_HU) & _cage(lung, spacing)
     if not bone.any():
         raise AnalysisError("thorax-not-recognised", "no bone beside the lungs")
@@ -93,7 +100,22 @@ def lung_blocks(means: NDArray[np.float32], spacing: NDArray[np.float64]) -> NDA
     Raises:
         AnalysisError: `thorax-not-recognised`.
     """
-    pieces, count = ndimage.label(means < AIR_BELOW_HU)
+    air = means < AIR_BELOW_HU
+    lung = _lung_of(air, means, spacing)
+    # Where nose or mouth are open, a lung hangs together with the air round the patient, and the
+    # picture's edge may cut through another: either way finds what the other one loses.
+    lung |= _lung_of(air & _inside(means), means, spacing)
+    total = float(lung.sum() * np.prod(spacing)) / 1000
+    if total < LUNG_TOTAL_ML:
+        raise AnalysisError("thorax-not-recognised", f"{total:.0f} ml of lung")
+    return lung
+
+
+def _lung_of(
+    air: NDArray[np.bool_], means: NDArray[np.float32], spacing: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """The pieces of air that are as large and as dense as lung."""
+    pieces, count = ndimage.label(air)
     numbers = np.arange(1, count + 1)
     ml = np.bincount(pieces.ravel(), minlength=count + 1)[1:] * float(np.prod(spacing)) / 1000
     large = numbers[ml >= LUNG_PIECE_ML]
@@ -102,10 +124,30 @@ def lung_blocks(means: NDArray[np.float32], spacing: NDArray[np.float64]) -> NDA
     likely = large[(medians >= low) & (medians <= high)]
     likely_ml = ml[likely - 1]
     kept = likely[likely_ml >= LUNG_PIECE_SHARE * likely_ml.max(initial=0.0)]
-    total = float(ml[kept - 1].sum())
-    if total < LUNG_TOTAL_ML:
-        raise AnalysisError("thorax-not-recognised", f"{total:.0f} ml of lung")
-    return np.isin(pieces, kept)
+    return np.asarray(np.isin(pieces, kept))
+
+
+def _inside(means: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """What tissue encloses, slice by slice: not where nose or mouth are open to the room."""
+    pieces, _ = ndimage.label(means > TISSUE_FROM_HU)
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    body = pieces == sizes.argmax()
+    return np.stack([ndimage.binary_fill_holes(each) for each in body])
+
+
+def without_airways(
+    lung: NDArray[np.bool_], spacing: NDArray[np.float64], reach_mm: float
+) -> NDArray[np.bool_]:
+    """Lung that lies within `reach_mm` of a ball of `AIRWAY_RADIUS_MM` in it: no neck, no nose.
+
+    Empty where no such ball fits. lung: blocks from `lung_blocks`. spacing: mm between them.
+    """
+    deep = ndimage.distance_transform_edt(lung, sampling=spacing) > AIRWAY_RADIUS_MM
+    if not deep.any():
+        return np.zeros_like(lung)
+    from_deep = ndimage.distance_transform_edt(~deep, sampling=spacing)
+    return np.asarray(lung & (from_deep <= reach_mm))
 
 
 def _cage(lung: NDArray[np.bool_], spacing: NDArray[np.float64]) -> NDArray[np.bool_]:

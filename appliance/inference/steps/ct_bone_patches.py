@@ -2,19 +2,21 @@
 
 Find the thorax's bone coarsely, cover it with as few cubes as it takes, resample each cube in the
 patient's frame, let the network mark cells of it, and keep the highest mark of each neighbourhood.
-Then the whole chest tells which bone each mark lies on.
+Then the whole chest tells which bone each mark lies on. A network may also say of each cell which
+type a fracture there would be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from appliance.domain import Bone, Detection, Side, VolumeRegion
+from appliance.domain import Bone, Detection, FractureType, Side, VolumeRegion
 from appliance.errors import AnalysisError, PackError
 from appliance.imaging import Image, Volume
 from appliance.inference.anatomy import named_by_place
@@ -25,6 +27,8 @@ from appliance.inference.steps.ct_tiles import covering_corners, cut_cube
 WINDOW_HU = (-500.0, 1300.0)
 SMALLEST_SPREAD = 1e-6
 """Of all scores of a scan; a network that answers the same everywhere is broken."""
+ROUNDING = 1e-4
+"""By which a runtime's probabilities may leave [0, 1]."""
 MIDLINE_MM = 10.0
 """Nearer than this to the plane between left and right, a side is not named."""
 
@@ -38,6 +42,8 @@ class Settings:
     cell: voxels of one cell of the answer, along an edge.
     floor: score below which nothing is kept. apart_mm: nearer marks are one finding.
     extent_mm: edge of the region that is reported.
+    types: of fractures, in the order of the answer's further channels; none where it has one only.
+    sure: of each type, the probability from which it is told; infinite where it never is.
     """
 
     label: str
@@ -49,6 +55,8 @@ class Settings:
     floor: float
     apart_mm: float
     extent_mm: float
+    types: tuple[FractureType, ...]
+    sure: tuple[float, ...]
 
     @classmethod
     def of(cls, parameters: Parameters) -> Settings:
@@ -62,10 +70,13 @@ class Settings:
             raise PackError("reader-parameters", "sizes that do not fit each other")
         if settings.spacing_mm <= 0 or settings.extent_mm <= 0:
             raise PackError("reader-parameters", "a length that is not above zero")
+        if len(settings.sure) != len(settings.types) or min(settings.sure, default=1.0) <= 0:
+            raise PackError("reader-parameters", "types without a probability each")
         return settings
 
     @classmethod
     def _from(cls, parameters: Parameters) -> Settings:
+        types, sure = (_listed(parameters.get(name, ())) for name in ("types", "sure"))
         return cls(
             label=str(parameters["label"]),
             batch=int(str(parameters["batch"])),
@@ -76,15 +87,24 @@ class Settings:
             floor=float(str(parameters["floor"])),
             apart_mm=float(str(parameters["apart_mm"])),
             extent_mm=float(str(parameters["extent_mm"])),
+            types=tuple(FractureType(str(each)) for each in types),
+            sure=tuple(math.inf if each is None else float(str(each)) for each in sure),
         )
+
+
+def _listed(value: object) -> Sequence[object]:
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(f"{value!r} is no list")  # noqa: TRY004 - one error for all parameters
+    return value
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One cell whose score is the highest round it."""
+    """One cell whose score is the highest round it, and the probability of each type."""
 
     score: float
     place_lps_mm: NDArray[np.float64]
+    types: NDArray[np.float32]
 
 
 def normalised(hu: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -109,14 +129,11 @@ def read(image: Image, network: Network, parameters: Parameters) -> tuple[Detect
     corners = covering_corners(thorax.bone_lps_mm, core_mm) - settings.margin * settings.spacing_mm
     marks: list[Mark] = []
     lowest, highest = np.inf, -np.inf
-    for some, scores in _answers(image, network, corners, settings):
-        if not np.isfinite(scores).all():
-            raise AnalysisError("network-answer-invalid", "not finite")
+    for some, answers in _answers(image, network, corners, settings):
+        scores = answers[:, 0]
         lowest, highest = min(lowest, float(scores.min())), max(highest, float(scores.max()))
-        if lowest < 0 or highest > 1:
-            raise AnalysisError("network-answer-invalid", f"from {lowest:.3g} to {highest:.3g}")
-        for corner, heat in zip(some, scores, strict=True):
-            marks += _marks(heat, corner, settings)
+        for corner, answer in zip(some, answers, strict=True):
+            marks += _marks(answer, corner, settings)
     if highest - lowest < SMALLEST_SPREAD:
         raise AnalysisError("network-answer-invalid", "the same everywhere")
     kept = strongest_apart(marks, settings.apart_mm)
@@ -140,7 +157,7 @@ def strongest_apart(marks: list[Mark], apart_mm: float) -> list[Mark]:
 def _answers(
     volume: Volume, network: Network, corners: NDArray[np.float64], settings: Settings
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float32]]]:
-    """Corners of some cubes with the heatmaps (n, cells, cells, cells) of the same cubes."""
+    """Corners of some cubes with the answers (n, 1 + types, cells, cells, cells) to the same."""
     edge = settings.cube
     for start in range(0, len(corners), settings.batch):
         some = corners[start : start + settings.batch]
@@ -150,14 +167,21 @@ def _answers(
             batch[n, 0] = normalised(cut_cube(volume, corner, edge, settings.spacing_mm))
         answer = np.asarray(network(batch))
         cells = edge // settings.cell
-        if answer.shape != (settings.batch, 1, cells, cells, cells):
+        if answer.shape != (settings.batch, 1 + len(settings.types), cells, cells, cells):
             raise AnalysisError("network-answer-invalid", f"shape {answer.shape}")
-        yield some, answer[: len(some), 0]
+        if not np.isfinite(answer).all():
+            raise AnalysisError("network-answer-invalid", "not finite")
+        if answer.min() < -ROUNDING or answer.max() > 1 + ROUNDING:
+            values = f"from {answer.min():.3g} to {answer.max():.3g}"
+            raise AnalysisError("network-answer-invalid", values)
+        answer = np.clip(answer, 0, 1)
+        yield some, answer[: len(some)]
 
 
 def _marks(
-    heat: NDArray[np.float32], corner: NDArray[np.float64], settings: Settings
+    answer: NDArray[np.float32], corner: NDArray[np.float64], settings: Settings
 ) -> Iterator[Mark]:
+    heat, types = answer[0], answer[1:]
     if np.ptp(heat) < SMALLEST_SPREAD:
         return
     believed = np.zeros(heat.shape, dtype=bool)
@@ -168,7 +192,24 @@ def _marks(
     for cell in np.argwhere(peaks):
         score = float(heat[tuple(cell)])
         voxel = _balanced(heat, cell) * settings.cell + (settings.cell - 1) / 2
-        yield Mark(score, corner + voxel[::-1] * settings.spacing_mm)
+        place = corner + voxel[::-1] * settings.spacing_mm
+        yield Mark(score, place, _around(types, cell))
+
+
+def _around(types: NDArray[np.float32], cell: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Mean probability of each type in a cell and its neighbours."""
+    first = np.maximum(cell - 1, 0)
+    z, y, x = (slice(int(a), int(b) + 2) for a, b in zip(first, cell, strict=True))
+    return np.asarray(types[:, z, y, x].mean(axis=(1, 2, 3)))
+
+
+def type_of(probabilities: NDArray[np.float32], settings: Settings) -> FractureType:
+    """The likeliest type; unspecified where it is not sure enough."""
+    if not len(probabilities):
+        return FractureType.UNSPECIFIED
+    likeliest = int(probabilities.argmax())
+    is_sure = float(probabilities[likeliest]) >= settings.sure[likeliest]
+    return settings.types[likeliest] if is_sure else FractureType.UNSPECIFIED
 
 
 def _balanced(heat: NDArray[np.float32], cell: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -187,6 +228,7 @@ def _detection(mark: Mark, midline_x_mm: float, settings: Settings) -> Detection
         score=mark.score,
         region=VolumeRegion((x, y, z), (edge, edge, edge)),
         bone=Bone.RIB,
+        type=type_of(mark.types, settings),
         side=_side(x - midline_x_mm),
     )
 

@@ -12,7 +12,8 @@ from appliance.imaging import Volume
 from appliance.inference.anatomy.cage import find_cage
 from appliance.inference.anatomy.naming import name_of_place
 from models.training.anatomy.counts import Place
-from models.training.ct.evaluate import thickened
+from models.training.ct.evaluate import THICK_MM
+from models.training.simulation.acquisition import thickened
 
 CUT_AWAY = 0.32
 """Of the height, at each end that is cut."""
@@ -71,7 +72,7 @@ def score(volume: Volume, places: Iterable[Place]) -> Tally:
 def variations(volume: Volume) -> Iterator[tuple[str, Volume]]:
     """The volume as it is, in thick slices, turned in its array, and cut at either end or both."""
     yield "as it is", volume
-    thick = thickened(volume)
+    thick = thickened(volume, THICK_MM)
     if thick is not volume:
         yield "slices of 5 mm", thick
     yield "array turned round", turned(volume)

@@ -68,25 +68,36 @@ def _start(
 
 
 def _degraded(cube: Tensor, rng: np.random.Generator, vigour: float) -> Tensor:
-    if rng.uniform() < 0.45 * vigour:
-        cube = _thicker(cube, int(rng.choice((3, 4, 5))))
-    lot = rng.uniform()
-    if lot < 0.35 * vigour:
-        smooth = functional.avg_pool3d(
-            cube[None, None], (1, 3, 3), stride=1, padding=(0, 1, 1), count_include_pad=False
-        )[0, 0]
-        # Positive: an edge-enhancing kernel; negative: a smooth one.
-        strength = (
-            float(rng.uniform(0.3, 2.0)) if lot < 0.25 * vigour else float(rng.uniform(-0.8, -0.2))
-        )
-        cube = cube + strength * (cube - smooth)
-    if rng.uniform() < 0.3 * vigour:
-        noise = torch.from_numpy(rng.standard_normal(cube.shape, dtype=np.float32))
-        cube = cube + noise * float(rng.uniform(5, 50))
-    if rng.uniform() < 0.25 * vigour:
+    if rng.uniform() < 0.5 * vigour:
+        cube = _thicker(cube, int(rng.choice((3, 4, 5, 5))))
+    elif rng.uniform() < 0.25 * vigour:
         cube = _crisper(cube, float(rng.uniform(0.3, 1.0)))
+    lot = rng.uniform()
+    if lot < 0.45 * vigour:
+        # Positive: an edge-enhancing kernel, which rings the wider it is; negative: a smooth one.
+        strength = (
+            float(rng.uniform(0.3, 2.0)) if lot < 0.3 * vigour else float(rng.uniform(-0.9, -0.2))
+        )
+        cube = cube + strength * (cube - _softer(cube, int(rng.choice((3, 3, 5)))))
+    if rng.uniform() < 0.35 * vigour:
+        noise = torch.from_numpy(rng.standard_normal(cube.shape, dtype=np.float32))
+        if rng.uniform() < 0.4:
+            # As grainy as that of a soft kernel; its spread is put back.
+            noise = 3 * _softer(noise, 3)
+        cube = cube + noise * float(rng.uniform(5, 50))
     gain, offset = float(rng.uniform(0.8, 1.2)), float(rng.uniform(-40, 40))
     return cube * gain + offset
+
+
+def _softer(cube: Tensor, edge: int) -> Tensor:
+    """Averaged over squares in the plane of a slice."""
+    return functional.avg_pool3d(
+        cube[None, None],
+        (1, edge, edge),
+        stride=1,
+        padding=(0, edge // 2, edge // 2),
+        count_include_pad=False,
+    )[0, 0]
 
 
 def _thicker(cube: Tensor, thick: int) -> Tensor:

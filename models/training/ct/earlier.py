@@ -4,7 +4,7 @@
 
 Its batch normalisation was folded into the convolutions. Here each one is put back with the mean
 and the spread that its input has on training patches: the network answers as before, and can be
-trained further.
+trained further. The head of types begins anew.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def earlier_network(path: Path, cubes: Tensor) -> FractureNet:
     network = FractureNet()
     pairs: list[tuple[nn.Conv3d, nn.BatchNorm3d, Tensor]] = []
     for name, module in network.named_modules():
-        if not isinstance(module, nn.Conv3d):
+        if not isinstance(module, nn.Conv3d) or name.startswith("types."):
             continue
         weight, bias = found[name]
         module.weight.data = torch.from_numpy(weight)

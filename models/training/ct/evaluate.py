@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,12 +33,16 @@ from appliance.imaging import Volume
 from models.training.ct.pack import FOLDER, RUNTIMES, detections, load
 from models.training.ct.sites import far_apart, sites_of
 from models.training.data.ct_scans import FOLDS, Scan, for_tuning, scans
-from models.training.data.evaluation_sites import sites_looked_at
+from models.training.data.evaluation_sites import other_bones_looked_at, sites_looked_at
+from models.training.simulation.acquisition import sharpened, smoothed, thickened, thinned
 from models.training.simulation.ct import Fracture, break_rib
+from models.training.simulation.variations import COMMINUTED, EARLY_CALLUS, FRESH, Variation
 
 FRACTURES = 12
 SITES = 240
 APART_MM = 45.0
+OTHERS_APART_MM = 40.0
+OTHER_BONE_FROM_HU = 180
 THICK_MM = 5.0
 THICK = ", thick"
 """Ends the names of such readings."""
@@ -51,32 +55,29 @@ KINDS = (
 )
 
 
-def fractured(scan: Scan, seed: int) -> tuple[Volume, list[Fracture]]:
+VARIED = {
+    COMMINUTED: (FractureType.DISPLACED, FractureType.SEGMENTAL),
+    EARLY_CALLUS: (FractureType.DISPLACED, FractureType.NON_DISPLACED, FractureType.SEGMENTAL),
+}
+"""Kinds that can look so."""
+THIN_MM, SHARPER, SMOOTHER_MM = 0.625, 1.2, 0.9
+
+
+def fractured(scan: Scan, seed: int, variation: Variation = FRESH) -> tuple[Volume, list[Fracture]]:
     """The scan with up to `FRACTURES` fractures, the kinds in turn."""
+    kinds = VARIED.get(variation, KINDS)
     rng = np.random.default_rng((5, seed))
     volume, made = scan.volume, []
     sites = sites_looked_at(scan.patient) or sites_of(scan, SITES, rng)
     for site in far_apart(sites, APART_MM, rng):
-        kind = KINDS[(len(made) + seed) % len(KINDS)]
-        volume, fracture = break_rib(volume, scan.bone, site, kind, seed=int(rng.integers(2**31)))
+        kind = kinds[(len(made) + seed) % len(kinds)]
+        volume, fracture = break_rib(
+            volume, scan.bone, site, kind, seed=int(rng.integers(2**31)), variation=variation
+        )
         made.append(fracture)
         if len(made) == FRACTURES:
             break
     return volume, made
-
-
-def thickened(volume: Volume) -> Volume:
-    """Slices averaged to about `THICK_MM`; the volume itself where they are as thick already."""
-    together = round(THICK_MM / volume.spacing_mm[0])
-    if together <= 1:
-        return volume
-    whole = volume.voxels.shape[0] // together * together
-    grouped = volume.voxels[:whole].reshape(-1, together, *volume.voxels.shape[1:])
-    voxels = np.rint(grouped.mean(axis=1, dtype=np.float32)).astype(np.int16)
-    origin = volume.to_lps(np.array(((together - 1) / 2, 0.0, 0.0)))
-    return replace(
-        volume, voxels=voxels, origin_lps_mm=origin, axes=volume.axes * np.array((together, 1, 1))
-    )
 
 
 def lesion(fracture: Fracture, volume: Volume) -> Lesion:
@@ -87,6 +88,7 @@ def lesion(fracture: Fracture, volume: Volume) -> Lesion:
         "type": fracture.type.value,
         "type and slices": f"{fracture.type.value}, {slices}",
         "displacement": _displacement(fracture.displacement_mm),
+        "look": fracture.variation.name,
     }
     if fracture.site.side is not Side.UNDETERMINED:
         attributes["side"] = fracture.site.side.value
@@ -100,9 +102,36 @@ def readings(scan: Scan, reads: int) -> Iterator[tuple[str, Volume, list[Fractur
     )
     for name, volume, made in [("intact", scan.volume, []), *cases]:
         yield name, volume, made
-        thick = thickened(volume)
+        thick = thickened(volume, THICK_MM)
         if thick is not volume:
             yield f"{name}{THICK}", thick, made
+
+
+def taken_otherwise(scan: Scan) -> Iterator[tuple[str, Volume, list[Fracture]]]:
+    """One fractured reading and the intact scan, as other scanners and other days show them."""
+    volume, made = fractured(scan, 0)
+    for name, change in (
+        ("thin slices", partial(thinned, mm=THIN_MM)),
+        ("sharp kernel", partial(sharpened, strength=SHARPER)),
+        ("smooth kernel", partial(smoothed, sigma_mm=SMOOTHER_MM)),
+    ):
+        yield f"fractured, {name}", change(volume), made
+        yield f"intact, {name}", change(scan.volume), []
+    for variation in VARIED:
+        yield f"fractured, {variation.name}", *fractured(scan, 0, variation)
+
+
+def other_bones(scan: Scan) -> tuple[Volume, list[Fracture]]:
+    """The scan with sternum, clavicles and scapulae broken, where somebody looked."""
+    rng = np.random.default_rng(8)
+    volume, made = scan.volume, []
+    bone = scan.volume.voxels >= OTHER_BONE_FROM_HU
+    kinds = (FractureType.DISPLACED, FractureType.NON_DISPLACED)
+    for site in far_apart(other_bones_looked_at(scan.patient), OTHERS_APART_MM, rng):
+        kind = kinds[len(made) % len(kinds)]
+        volume, fracture = break_rib(volume, bone, site, kind, seed=int(rng.integers(2**31)))
+        made.append(fracture)
+    return volume, made
 
 
 def main() -> None:
@@ -131,7 +160,11 @@ def main() -> None:
                 "slices_mm": volume.spacing_mm[0],
             }
             told["found"] = [
-                (each.lesion.attributes["type"], round(max(each.score, 0.0), 3))
+                (
+                    each.lesion.attributes["type"],
+                    round(max(each.score, 0.0), 3),
+                    "" if each.mark is None else each.mark.type.value,
+                )
                 for each in exams[-1].lesions
             ]
             told["wrong"] = [round(m.mark.score, 3) for m in exams[-1].marks if not m.hits]

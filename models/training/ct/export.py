@@ -30,6 +30,8 @@ from models.training.ct.train import load_patches
 BATCH, CUBE = 3, 56
 CALIBRATION_BATCHES = 48
 SEED = 3
+HEADS = ("/network/head/", "/network/types/")
+"""Names of their nodes begin so."""
 
 
 class _Cubes(CalibrationDataReader):  # type: ignore[misc]  # the library is untyped
@@ -65,17 +67,17 @@ def to_onnx(weights: Path, target: Path) -> None:
 
 
 def quantize(source: Path, target: Path, patches: NDArray[np.int16]) -> None:
-    """INT8 with QDQ nodes, one file; the last convolution and the sigmoid stay in float32."""
+    """INT8 with QDQ nodes, one file; both heads and what follows them stay in float32."""
     prepared = target.with_suffix(".prepared.onnx")
     quant_pre_process(source, prepared, skip_symbolic_shape=True)
-    convolutions = [node.name for node in onnx.load(prepared).graph.node if node.op_type == "Conv"]
+    names = [node.name for node in onnx.load(prepared).graph.node]
     quantize_static(
         prepared,
         target,
         _Cubes(patches),
         quant_format=QuantFormat.QDQ,
         op_types_to_quantize=["Conv", "Add", "Resize"],
-        nodes_to_exclude=convolutions[-1:],
+        nodes_to_exclude=[name for name in names if name.startswith(HEADS)],
         per_channel=True,
         reduce_range=True,
         activation_type=QuantType.QUInt8,

@@ -1,20 +1,36 @@
 """Hard negatives: what a network marks in intact scans of the training patients.
 
 `python -m models.training.ct.mine DATA NETWORK OUT --fold a` cuts patches at each mark, in several
-poses, for `train --hard OUT`.
+poses, for `train --hard OUT`. Each scan is read as it is, in thick slices, and with a sharper and a
+smoother kernel; what is cut has the kernel that was read.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from appliance.domain import VolumeRegion
+from appliance.imaging import Volume
 from models.training.ct.pack import FOLDER, detections, load
 from models.training.ct.patches import intact_patch, save
 from models.training.data.ct_scans import FOLDS, volumes
+from models.training.simulation.acquisition import sharpened, smoothed, thickened
+
+THICK_MM, SHARPER, SMOOTHER_MM = 5.0, 1.2, 0.9
+
+
+def readings(volume: Volume) -> Iterator[tuple[str, Volume]]:
+    """The scan as it is and as it might have been taken otherwise."""
+    yield "as scanned", volume
+    yield "sharp", sharpened(volume, SHARPER)
+    yield "smooth", smoothed(volume, SMOOTHER_MM)
+    thick = thickened(volume, THICK_MM)
+    if thick is not volume:
+        yield "thick", thick
 
 
 def main() -> None:
@@ -30,7 +46,12 @@ def main() -> None:
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     network = load(given.network)
-    for number, (patient, volume) in enumerate(volumes(given.data, FOLDS[given.fold].training)):
+    intact = (
+        (patient, name, volume)
+        for patient, scan in volumes(given.data, FOLDS[given.fold].training)
+        for name, volume in readings(scan)
+    )
+    for number, (patient, name, volume) in enumerate(intact):
         rng = np.random.default_rng((11, number))
         places = np.array(
             [
@@ -39,7 +60,7 @@ def main() -> None:
                 if isinstance(found.region, VolumeRegion)
             ]
         )
-        print(f"{patient}: {len(places)} marks", flush=True)
+        print(f"{patient}, {name}: {len(places)} marks", flush=True)
         patches = [intact_patch(volume, place, rng) for place in places for _ in range(given.poses)]
         if patches:
             save(given.out / f"patches-{number:03d}.npz", patches)

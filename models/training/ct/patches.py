@@ -12,16 +12,20 @@ from scipy.spatial.transform import Rotation
 from appliance.domain import Bone, FractureType
 from appliance.imaging import Volume
 from appliance.inference.steps.ct_tiles import cut_cube
+from models.training.simulation.acquisition import between_slices, thinned
 from models.training.simulation.ct import bend_rib, break_rib
 from models.training.simulation.rib_sites import RibSite
+from models.training.simulation.variations import COMMINUTED, EARLY_CALLUS, FRESH, Variation
 from models.training.simulation.vertebra import VertebralBody, wedge
 
 EDGE = 56
 """Voxels of 1 mm: training cuts 40 out of it at random."""
 NEIGHBOURHOOD_MM = 62.0
 Kinds = tuple[tuple[FractureType, float], ...]
-THIN_SHARE, THIN_MM = 0.3, 1.25
+THIN_SHARE, THIN_MM = 0.3, (0.625, 1.25)
 """So many patches, broken or not, are first interpolated to thin slices: a cut is crisp in them."""
+COMMINUTED_SHARE, CALLUS_SHARE = 0.15, 0.15
+"""Of the breaks; the rest are fresh and simple. A buckle has neither."""
 KINDS: Kinds = (
     (FractureType.DISPLACED, 0.38),
     (FractureType.NON_DISPLACED, 0.28),
@@ -56,7 +60,14 @@ def fractured_patch(
     choice = KINDS if site.bone is Bone.RIB else KINDS_OF_OTHER_BONES
     kinds, weights = zip(*choice, strict=True)
     kind = kinds[rng.choice(len(kinds), p=weights)]
-    broken, fracture = break_rib(part, part_bone, site, kind, seed=int(rng.integers(2**31)))
+    broken, fracture = break_rib(
+        part,
+        part_bone,
+        site,
+        kind,
+        seed=int(rng.integers(2**31)),
+        variation=_variation(kind, rng),
+    )
     return _cut(broken, np.array(fracture.centres_lps_mm), str(kind), rng)
 
 
@@ -133,19 +144,18 @@ def _neighbourhood(
     z, y, x = (slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
     origin = volume.to_lps(first.astype(np.float64))
     part = Volume(volume.voxels[z, y, x], origin, volume.axes)
-    if rng.uniform() < THIN_SHARE:
-        return _thinner(part, bone[z, y, x])
-    return part, bone[z, y, x]
+    mask = bone[z, y, x]
+    if rng.uniform() >= THIN_SHARE:
+        return part, mask
+    thin = thinned(part, float(rng.choice(THIN_MM)))
+    between = round(part.spacing_mm[0] / thin.spacing_mm[0])
+    return thin, between_slices(mask, between) >= 0.5
 
 
-def _thinner(volume: Volume, bone: NDArray[np.bool_]) -> tuple[Volume, NDArray[np.bool_]]:
-    """Slices of about `THIN_MM` between those that there are."""
-    between = max(1, round(volume.spacing_mm[0] / THIN_MM))
-    at = np.arange((volume.voxels.shape[0] - 1) * between + 1) / between
-    low = np.minimum(np.floor(at).astype(int), max(volume.voxels.shape[0] - 2, 0))
-    share = (at - low)[:, None, None].astype(np.float32)
-    high = np.minimum(low + 1, volume.voxels.shape[0] - 1)
-    voxels = volume.voxels[low] * (1 - share) + volume.voxels[high] * share
-    mask = bone[low] * (1 - share) + bone[high] * share >= 0.5
-    axes = volume.axes / np.array((between, 1, 1))
-    return Volume(np.rint(voxels).astype(np.int16), volume.origin_lps_mm, axes), mask
+def _variation(kind: FractureType, rng: np.random.Generator) -> Variation:
+    if kind is FractureType.BUCKLE:
+        return FRESH
+    lot = rng.uniform()
+    if lot < COMMINUTED_SHARE and kind is not FractureType.NON_DISPLACED:
+        return COMMINUTED
+    return EARLY_CALLUS if lot > 1 - CALLUS_SHARE else FRESH

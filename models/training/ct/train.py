@@ -21,11 +21,18 @@ from numpy.typing import NDArray
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from models.training.ct.augment import training_sample
-from models.training.ct.network import CORE, FractureNet, heatmap_loss
+from models.training.ct.network import (
+    CORE,
+    TYPE_OF,
+    TYPE_WEIGHT,
+    FractureNet,
+    heatmap_loss,
+    type_loss,
+)
 
 BATCH = 12
 HIGHEST_RATE = 1e-3
-SAVE_EVERY = 100
+SAVE_EVERY = 50
 EMA = 0.99
 """Of the weights that are saved: an average over about the last hundred steps."""
 HARD = 3
@@ -56,7 +63,7 @@ def train(chosen: argparse.Namespace) -> None:
     torch.manual_seed(chosen.seed)
     network = FractureNet().to(memory_format=torch.channels_last_3d)
     if chosen.start is not None:
-        network.load_state_dict(torch.load(chosen.start, weights_only=True))
+        load_weights(network, chosen.start)
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(EMA), use_buffers=True)
     optimiser = torch.optim.AdamW(network.parameters(), lr=chosen.rate, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(_rate, steps=chosen.steps))
@@ -74,9 +81,10 @@ def train(chosen: argparse.Namespace) -> None:
     began = time.monotonic()
     while step < chosen.steps:
         rng = np.random.default_rng((chosen.seed, step))
-        cubes, target = _batch(parts, rng, _vigour(step / chosen.steps))
-        logits = network(cubes.to(memory_format=torch.channels_last_3d))
-        loss = heatmap_loss(logits, target)
+        cubes, target, types = _batch(parts, rng, _vigour(step / chosen.steps))
+        logits, of_types = network(cubes.to(memory_format=torch.channels_last_3d))
+        of_type = type_loss(of_types, target, types)
+        loss = heatmap_loss(logits, target) + TYPE_WEIGHT * of_type
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -84,14 +92,11 @@ def train(chosen: argparse.Namespace) -> None:
         schedule.step()
         average.update_parameters(network)
         step += 1
-        losses.append((float(loss.detach()), *_scores(logits.detach(), target)))
+        losses.append(
+            (float(loss.detach()), float(of_type.detach()), *_scores(logits.detach(), target))
+        )
         if step % 20 == 0:
-            means = np.nanmean(losses[-20:], axis=0)
-            entry = dict(zip(("loss", "broken", "intact"), means.round(4).tolist(), strict=True))
-            entry["step"] = step
-            entry["seconds"] = round(time.monotonic() - began, 1)
-            with (chosen.out / "log.jsonl").open("a", encoding="utf-8") as log:
-                log.write(json.dumps(entry) + "\n")
+            _log(chosen.out, step, time.monotonic() - began, losses[-20:])
         if step % SAVE_EVERY == 0 or step == chosen.steps:
             state = {
                 "network": network.state_dict(),
@@ -107,19 +112,43 @@ def train(chosen: argparse.Namespace) -> None:
     torch.save(average.module.state_dict(), chosen.out / "weights.pt")
 
 
-Patches = tuple[NDArray[np.int16], NDArray[np.float32]]
+def _log(out: Path, step: int, seconds: float, losses: list[tuple[float, ...]]) -> None:
+    means = np.nanmean(losses, axis=0).round(4).tolist()
+    entry = dict(zip(("loss", "type", "broken", "intact"), means, strict=True))
+    entry |= {"step": step, "seconds": round(seconds, 1)}
+    with (out / "log.jsonl").open("a", encoding="utf-8") as log:
+        log.write(json.dumps(entry) + "\n")
+
+
+def load_weights(network: FractureNet, path: Path) -> None:
+    """Weights of this version, or of an earlier one without the head of types.
+
+    Raises:
+        ValueError: they are of another network.
+    """
+    weights = torch.load(path, weights_only=True)
+    told = network.load_state_dict(weights, strict=False)
+    if told.unexpected_keys or any(not key.startswith("types.") for key in told.missing_keys):
+        raise ValueError(f"weights of another network: {path.name}")
+
+
+Patches = tuple[NDArray[np.int16], NDArray[np.float32], NDArray[np.int64]]
 
 
 def load_patches(folder: Path, without: Sequence[str] = ()) -> Patches:
-    """Cached patches of a folder, some kinds left out: HU (n, e, e, e) and centres (n, 2, 3)."""
+    """Cached patches of a folder, some kinds left out.
+
+    HU (n, e, e, e), centres (n, 2, 3), and types (n,) in the order of `TYPES`, -1 for none.
+    """
     files = [np.load(path) for path in sorted(folder.glob("patches-[0-9]*.npz"))]
     hu, centres, kinds = (
         np.concatenate([file[name] for file in files]) for name in ("hu", "centres", "kinds")
     )
+    types = np.array([TYPE_OF.get(str(kind), -1) for kind in kinds])
     if without:
         kept = ~np.isin(kinds, without)
-        hu, centres = hu[kept], centres[kept]
-    return hu, centres
+        hu, centres, types = hu[kept], centres[kept], types[kept]
+    return hu, centres, types
 
 
 def _parts(chosen: argparse.Namespace) -> list[tuple[Patches, int]]:
@@ -137,7 +166,7 @@ def _rate(step: int, steps: int) -> float:
 
 def _vigour(progress: float) -> float:
     """Of the augmentation: gentle first."""
-    return min(0.9, 0.4 + progress)
+    return min(0.95, 0.6 + progress)
 
 
 def _scores(logits: torch.Tensor, target: torch.Tensor) -> tuple[float, float]:
@@ -150,13 +179,14 @@ def _scores(logits: torch.Tensor, target: torch.Tensor) -> tuple[float, float]:
 
 def _batch(
     parts: list[tuple[Patches, int]], rng: np.random.Generator, vigour: float
-) -> tuple[torch.Tensor, torch.Tensor]:
-    samples = []
-    for (hu, centres), count in parts:
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    samples, types = [], []
+    for (hu, centres, kinds), count in parts:
         chosen = rng.integers(len(hu), size=count)
         samples += [training_sample(hu[n], centres[n], rng, vigour) for n in chosen]
+        types += [int(kinds[n]) for n in chosen]
     cubes, targets = zip(*samples, strict=True)
-    return torch.stack(cubes), torch.stack(targets)
+    return torch.stack(cubes), torch.stack(targets), torch.tensor(types)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,17 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+from appliance.domain import Bone, Side, Vector
 from models.training.simulation.rib_sites import RibSite
 
 FILE = Path(__file__).with_name("evaluation_sites.json")
 """For each patient: rows of centre (LPS mm), along and outward (unit vectors, LPS)."""
+
+
+OTHER_BONES = FILE.with_name("evaluation_other_bones.json")
+"""For each patient: rows of bone, side, centre, along and outward."""
 
 
 def sites_looked_at(patient: str) -> list[RibSite] | None:
@@ -23,6 +29,20 @@ def sites_looked_at(patient: str) -> list[RibSite] | None:
     if rows is None:
         return None
     return [RibSite(*((x, y, z) for x, y, z in row)) for row in rows]
+
+
+def other_bones_looked_at(patient: str) -> list[RibSite]:
+    """Places on sternum, clavicle and scapula, looked at in the same way; none where nobody did."""
+    rows: dict[str, list[list[Any]]] = json.loads(OTHER_BONES.read_text("utf-8"))
+    return [
+        RibSite(*(_vector(each) for each in vectors), Bone(bone), Side(side))
+        for bone, side, *vectors in rows.get(patient, [])
+    ]
+
+
+def _vector(values: list[float]) -> Vector:
+    x, y, z = values
+    return (x, y, z)
 
 
 @cache

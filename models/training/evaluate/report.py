@@ -20,6 +20,7 @@ from appliance.evaluation import (
     by_exam,
     by_lesion,
     calibration_error,
+    confusion,
     exam_outcomes,
     false_positives,
     froc,
@@ -94,6 +95,7 @@ def section(pack: Pack, of: Section, readings: Readings, folder: Path) -> Iterat
     )
     yield from _false_positives_on_intact(pack, exams)
     yield from _named(pack, exams)
+    yield from _types(pack, exams)
     for attribute in of.lesion_strata:
         yield f"### By {attribute} of the fracture\n"
         yield from _strata(by_lesion(exams, attribute), _of_lesions(pack))
@@ -169,6 +171,20 @@ def _named(pack: Pack, exams: Sequence[Scored]) -> Iterator[str]:
     if rows and pack.spec.image == "volume":
         yield "### Of the fractures found: named right\n"
         yield from _table(("what", "share (95 % interval)"), rows)
+
+
+def _types(pack: Pack, exams: Sequence[Scored]) -> Iterator[str]:
+    """Of the fractures found: each true type beside the type that was told."""
+    told = confusion("type", pack.spec.operating_point.report, exams)
+    if not told or pack.spec.image != "volume":
+        return
+    columns = sorted({name for _, name in told})
+    rows = [
+        (true, *(str(told[true, name]) for name in columns))
+        for true in sorted({true for true, _ in told})
+    ]
+    yield "### Types: true (rows) and told (columns), of the fractures found\n"
+    yield from _table(("", *columns), rows)
 
 
 def _of_lesions(pack: Pack) -> dict[str, Figure]:
@@ -293,6 +309,18 @@ def _runtimes(pack: Pack, readings: Readings) -> Iterator[str]:
             [(a.score >= alert) == (b.score >= alert) for a, b in zip(main, full, strict=True)]
         )
         yield f"INT8 and float32 agree on whether to alert in {agree:.1%} of the readings.\n"
+        if pack.spec.image == "volume":
+            yield from _lost_by_type(main, full)
+
+
+def _lost_by_type(main: Sequence[Scored], full: Sequence[Scored]) -> Iterator[str]:
+    """What quantization costs, type by type."""
+    in_float = by_lesion(full, "type")
+    rows = []
+    for kind, part in by_lesion(main, "type").items():
+        before, after = mean_sensitivity(in_float[kind]), mean_sensitivity(part)
+        rows.append((kind, f"{before:.3f}", f"{after:.3f}", f"{before - after:+.3f}"))
+    yield from _table(("mean sensitivity", "float32", "INT8", "lost"), rows)
 
 
 def _processor() -> str:

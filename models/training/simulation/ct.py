@@ -17,6 +17,7 @@ from appliance.domain import FractureType, Vector
 from appliance.imaging import Volume
 from models.training.simulation.local_bone import LocalBone, local_bone
 from models.training.simulation.rib_sites import RibSite
+from models.training.simulation.variations import FRESH, Variation, with_callus, with_fragment
 
 SOFT_TISSUE_HU = 45.0
 SOFT_TISSUE_NOISE_HU = 18.0
@@ -31,6 +32,7 @@ class Fracture:
     displacement_mm: float
     gap_mm: float
     centres_lps_mm: tuple[Vector, ...]
+    variation: Variation = FRESH
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +55,31 @@ def break_rib(
     *,
     seed: int,
     displacement_mm: float | None = None,
+    variation: Variation = FRESH,
 ) -> tuple[Volume, Fracture]:
     """A copy of the volume with one fracture.
 
     ribs: mask of rib bone, shape of the volume; only its part round the site is used.
     displacement_mm: fixed where given, else drawn at random for the kind.
+    variation: leaves everything else that the seed decides as it is.
 
     Raises:
-        ValueError: no bone of the mask at the site, or a kind that is not simulated.
+        ValueError: no bone of the mask at the site, a kind that is not simulated, or a buckle with
+            a variation: it has no break for a fragment or callus.
     """
     rng = np.random.default_rng(seed)
     plan = _plan(site, kind, rng, displacement_mm)
     bone = local_bone(volume, ribs, site)
     if kind is FractureType.BUCKLE:
+        if variation != FRESH:
+            raise ValueError(f"a buckle is not {variation.name}")
         changed = _buckled(bone, plan, site)
     else:
-        changed = _broken(bone, plan, rng)
+        changed = _broken(bone, plan, rng, variation)
     voxels = volume.voxels.copy()
     voxels[bone.box] = np.clip(np.rint(changed), -32768, 32767).astype(np.int16)
     moved = float(np.linalg.norm(plan.shift))
-    fracture = Fracture(site, kind, moved, plan.gap, _centres(site, plan))
+    fracture = Fracture(site, kind, moved, plan.gap, _centres(site, plan), variation)
     return replace(volume, voxels=voxels), fracture
 
 
@@ -114,7 +121,9 @@ def _plan(
     return _Plan(direction * length, gap, normal, rng.uniform(18, 30), bulge, segment)
 
 
-def _broken(bone: LocalBone, plan: _Plan, rng: np.random.Generator) -> NDArray[np.float32]:
+def _broken(
+    bone: LocalBone, plan: _Plan, rng: np.random.Generator, variation: Variation
+) -> NDArray[np.float32]:
     """Displaced, gaping or segmental."""
     rough = ndimage.gaussian_filter(rng.normal(0, 1, bone.source.shape), 2.0)
     rough *= 0.5 / max(float(rough.std()), 1e-6)
@@ -138,7 +147,12 @@ def _broken(bone: LocalBone, plan: _Plan, rng: np.random.Generator) -> NDArray[n
         high = np.minimum(cut + half, plan.gap / 2)
         opened = inside * np.clip(high - low, 0, None) / (2 * half)
         result = result + opened * (np.minimum(filling, result) - result)
-    return np.asarray(result, dtype=np.float32)
+    changed = np.asarray(result, dtype=np.float32)
+    if variation.comminuted:
+        changed = with_fragment(bone, changed, beyond, plan.normal, rng)
+    if variation.callus:
+        changed = with_callus(changed, cuts, np.minimum(rim, bone.distance), rng)
+    return changed
 
 
 def _buckled(bone: LocalBone, plan: _Plan, site: RibSite) -> NDArray[np.float32]:

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from appliance.imaging import Volume
-from appliance.inference.steps.ct_bone_mask import block_means, block_size, lung_blocks
+from appliance.inference.steps.ct_bone_mask import (
+    AIRWAY_RADIUS_MM,
+    block_means,
+    block_size,
+    lung_blocks,
+    without_airways,
+)
 from models.training.simulation.rib_sites import RibSite
 
-AIRWAY_RADIUS_MM = 13.0
-"""No ball of this radius fits into trachea, larynx or pharynx; lung holds many."""
 INWARD_MM = (4.0, 22.0)
 LEAST_MM = 5
 
@@ -36,11 +39,7 @@ class Lungs:
         size = block_size(volume.spacing_mm)
         spacing = np.array(volume.spacing_mm) * size
         lung = lung_blocks(block_means(volume.voxels, size), spacing)
-        deep = ndimage.distance_transform_edt(lung, sampling=spacing) > AIRWAY_RADIUS_MM
-        if not deep.any():
-            return cls(volume, deep, size)
-        from_deep = ndimage.distance_transform_edt(~deep, sampling=spacing)
-        return cls(volume, lung & (from_deep <= AIRWAY_RADIUS_MM), size)
+        return cls(volume, without_airways(lung, spacing, AIRWAY_RADIUS_MM), size)
 
     def are_beside(self, site: RibSite) -> bool:
         """Whether lung begins close inward of the site: so it does of ribs, not of scapulae."""
