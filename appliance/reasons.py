@@ -86,6 +86,10 @@ _SCOPE: Final = {
 }
 
 _GEOMETRY: Final = {
+    "body-part-contradictory": _not_read(
+        "The film names two parts of the body that one film does not show.",
+        "该图像同时注明了互相矛盾的两个部位。",
+    ),
     "body-part-undetermined": _not_read(
         "The study does not say which part of the body it shows.", "检查未注明部位。"
     ),
@@ -174,6 +178,10 @@ _READING: Final = {
         "The analysis failed several times and was given up.", "分析多次失败，已放弃。"
     ),
     "film-blank": _not_read("The film shows nothing.", "该图像无内容。"),
+    "film-shows-chest": _not_read(
+        "The film looks like a chest, which the model for limbs does not read.",
+        "该图像疑似胸片，不在四肢模型的读片范围内。",
+    ),
     "film-not-recognised": _not_read(
         "The film does not look like a radiograph of a limb.", "该图像不像四肢X线片。"
     ),

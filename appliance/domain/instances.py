@@ -82,6 +82,8 @@ class InstanceFacts:
     manufacturer: str
     has_burned_in_annotation: bool
     series_number: int | None = None
+    anatomic_region: str = ""
+    """The meanings of Anatomic Region Sequence, which DX objects must have (PS3.3 C.8.11.2)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,10 @@ ANALYSIS: Final = {
         "A radiograph does not look like the films of limbs that the model learnt from.",
         "Look at it: it shows another part of the body than its tags say, or no patient at all.",
     ),
+    "film-shows-chest": Explanation(
+        "A radiograph that its tags call a limb shows two lung fields.",
+        "Look at it, and correct the body part at the modality: its default may be wrong.",
+    ),
     "inference-crashed": Explanation(
         "The inference child died while it read a study; the study counts as not analysed.",
         "Osteon starts a fresh child by itself and tries again. If it comes back, set `device: "

@@ -19,7 +19,8 @@ from appliance.pipeline.decode import Decoder
 
 _PICTURES: Final = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*")
 """How PNG, JPEG and TIFF begin. All else is taken for DICOM, which need not say what it is."""
-_LONGEST_MAGIC: Final = 4
+_PREAMBLE, _DICOM = 128, b"DICM"
+"""A DICOM file may begin as a TIFF for other programs (PS3.10 7.1): what follows decides."""
 _DEPTHS: Final = {"uint8": 2**8 - 1, "uint16": 2**16 - 1}
 
 
@@ -31,7 +32,8 @@ def read_film(path: Path) -> Film:
     """
     try:
         with path.open("rb") as file:
-            is_picture = file.read(_LONGEST_MAGIC).startswith(_PICTURES)
+            head = file.read(_PREAMBLE + len(_DICOM))
+            is_picture = head.startswith(_PICTURES) and head[_PREAMBLE:] != _DICOM
         return _picture(path) if is_picture else _dicom(path)
     except (OSError, ValueError, SyntaxError, Picture.DecompressionBombError) as error:
         raise LabelledSetError("labelled-film-invalid", type(error).__name__) from None

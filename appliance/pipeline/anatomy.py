@@ -68,6 +68,9 @@ _LIMB_PARTS: Final = frozenset(
     {"SHOULDER", "ARM", "ELBOW", "FOREARM", "WRIST", "HAND", "HIP", "LEG", "KNEE", "ANKLE", "FOOT"}
 )
 
+_TRUNK: Final = frozenset({"HEAD", "FACE", "CHEST", "RIB", "ABDOMEN", "LSPINE"})
+"""Not the neck: the neck of the femur has it too. Not the pelvis: the hip is part of it."""
+
 
 def _pattern(word: str) -> str:
     escaped = re.escape(word)
@@ -96,9 +99,30 @@ def parts_of(facts: InstanceFacts) -> frozenset[str]:
 
     Where the two contradict each other the image counts; where it says nothing, the study does.
     """
-    own = named_parts(f"{facts.body_part} | {facts.series_description} | {facts.protocol_name}")
+    own = _own_parts(facts)
     of_study = named_parts(facts.study_description)
     return own & of_study or own or of_study
+
+
+def contradicts_itself(facts: InstanceFacts) -> bool:
+    """Whether a film's own tags name a part of the trunk or the head, and a limb as well.
+
+    A console's default, or the name of the whole request, stands in one of them: which one is
+    wrong cannot be told. The shoulder lies on a chest and the hip on an abdomen, but tags that
+    are filled in for the film name the one that is meant.
+    """
+    own = _own_parts(facts)
+    return bool(own & _TRUNK) and bool(own & _LIMB_PARTS)
+
+
+def _own_parts(facts: InstanceFacts) -> frozenset[str]:
+    said = (
+        facts.body_part,
+        facts.anatomic_region,
+        facts.series_description,
+        facts.protocol_name,
+    )
+    return named_parts(" | ".join(said))
 
 
 def accepted_parts(body_parts: tuple[str, ...]) -> frozenset[str]:

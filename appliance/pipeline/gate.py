@@ -28,7 +28,7 @@ from appliance.domain import (
     SliceStack,
     Study,
 )
-from appliance.pipeline.anatomy import accepted_parts, parts_of
+from appliance.pipeline.anatomy import accepted_parts, contradicts_itself, parts_of
 from appliance.pipeline.kernels import is_smooth_or_lung
 
 _AXIAL_COSINE: Final = 0.85
@@ -140,6 +140,8 @@ def _judge_film(
     is_lateral = facts.view_position in _LATERAL_VIEWS or "LATERAL" in facts.series_description
     if is_lateral and parts_of(facts) <= _FRONTAL_ONLY:
         return _Foreign(Reason("view-not-covered"))
+    if contradicts_itself(facts):
+        return Reason("body-part-contradictory")
     if min(facts.rows, facts.columns) < (scope.smallest_side_px or 1):
         return Reason("image-too-small", f"{facts.rows} x {facts.columns}")
     notes = _age_note(facts, scope)

@@ -57,10 +57,31 @@ def test_a_set_of_ones_own_is_read_by_the_box_and_reported(
     for name in pictures:
         with Image.open(folder / name) as picture:
             assert len(picture.convert("RGB").getcolors(2**24) or ()) > 5
-    assert "README.md" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "README.md" in told
+    assert "wrong" not in told
+    assert "wrong" not in report  # the name of a film may be that of a patient
 
 
-def test_one_set_is_for_one_pack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (("--out", "there"), "--set needs exactly one --pack"),
+        (("--pack", "dr-fracture"), "--set needs --out"),
+    ],
+)
+def test_one_set_is_for_one_pack_and_its_report_for_a_folder_of_its_own(
+    words: tuple[str, ...], wanted: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
-        main(["--set", str(tmp_path)])
-    assert "--set needs exactly one --pack" in capsys.readouterr().err
+        main(["--set", str(tmp_path), *words])
+    assert wanted in capsys.readouterr().err
+
+
+def test_a_malformed_set_is_told_in_one_line(tmp_path: Path) -> None:
+    packs, films = spot_pack.write(tmp_path / "packs"), labelled_films(tmp_path / "set")
+    (films / "two.png").unlink()
+    with pytest.raises(SystemExit, match=r"labelled-file-missing: images\[1\]"):
+        main(
+            f"--packs {packs} --pack {spot_pack.NAME} --set {films} --out {tmp_path / 'o'}".split()
+        )

@@ -184,6 +184,7 @@ def test_one_lost_pixel_value_is_not_hidden() -> None:
         {"mirrored": 1},
         {"slope": float("nan")},
         {"least_known": 2},
+        {"refuses_chests": 1},
     ],
 )
 def test_wrong_parameters_are_a_pack_error(change: dict[str, object]) -> None:

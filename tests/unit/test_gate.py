@@ -68,6 +68,9 @@ def test_positively_something_else(facts: list[InstanceFacts], code: str) -> Non
         (slices(800, step=0.2), "slices-too-thin"),
         ([*slices(100), *slices(50, first_id=200)][:101], "duplicate-or-mixed"),
         ([film(1, rows=180)], "image-too-small"),
+        ([film(1, series_description="THORAX PA")], "body-part-contradictory"),
+        ([film(1, anatomic_region="CHEST")], "body-part-contradictory"),
+        ([film(1, body_part="FOOT", protocol_name="SKULL AP")], "body-part-contradictory"),
         ([film(1, samples_per_pixel=3)], "image-in-colour"),
         ([instance(1, has_pixels=False, frames=())], "pixels-missing"),
     ],
@@ -173,6 +176,20 @@ def test_the_job_names_each_slice() -> None:
     (job,) = read(slices(200, step=1.5)).jobs
     assert job.spooled_ids == tuple(range(1, 201))
     assert (job.slice_increment_mm, job.slice_thickness_mm, job.frames) == (1.5, 1.5, ())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"body_part": "", "anatomic_region": "ANKLE JOINT"},
+        {"body_part": "HIP", "series_description": "BECKEN UND HÜFTE"},
+        {"body_part": "HIP", "series_description": "NECK OF FEMUR"},
+        {"study_description": "POLYTRAUMA"},
+        {"study_description": "THORAX, SPRUNGGELENK"},
+    ],
+)
+def test_a_film_of_a_limb_is_recognised(words: dict[str, str]) -> None:
+    assert read([film(1, **words)]).jobs
 
 
 def test_every_film_that_fits_is_read() -> None:

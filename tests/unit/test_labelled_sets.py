@@ -244,6 +244,20 @@ def films(folder: Path) -> LabelledSet:
     return open_set(folder)
 
 
+@pytest.mark.parametrize("preamble", [b"II*\0", b"MM\0*"])
+def test_a_dicom_film_that_begins_as_a_tiff_is_read_as_dicom(
+    preamble: bytes, tmp_path: Path
+) -> None:
+    plain = part10(objects.film())
+    for name, start in (("plain.dcm", plain[:4]), ("both.dcm", preamble)):
+        (tmp_path / name).write_bytes(start + plain[4:])
+    write_coco(tmp_path, coco({"plain.dcm": [], "both.dcm": []}))
+    one, both = (case.load().image for case in open_set(tmp_path).cases)
+    assert isinstance(one, Film)
+    assert isinstance(both, Film)
+    assert np.array_equal(one.pixels, both.pixels)
+
+
 def test_a_coco_set_with_films_of_three_kinds(tmp_path: Path) -> None:
     found = films(tmp_path)
     assert (found.format, found.image) == (Labelled.COCO, "film")

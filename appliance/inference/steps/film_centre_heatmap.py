@@ -19,6 +19,7 @@ from appliance.domain import Detection, FilmRegion
 from appliance.errors import AnalysisError, PackError
 from appliance.imaging import Film, Image
 from appliance.inference.steps import Network, register
+from appliance.inference.steps.film_chest import shows_chest
 from appliance.inference.steps.film_input import Letterbox, letterbox
 from appliance.inference.steps.film_settings import Settings, settings
 
@@ -34,13 +35,15 @@ _FARTHEST = 0.7
 def read(image: Image, network: Network, parameters: Mapping[str, object]) -> tuple[Detection, ...]:
     """Boxes in the film's own pixels, strongest first.
 
-    Raises `AnalysisError`: film-blank, film-not-recognised, network-answer-invalid; `PackError`:
-    reader-parameters.
+    Raises `AnalysisError`: film-blank, film-shows-chest, film-not-recognised,
+    network-answer-invalid; `PackError`: reader-parameters.
     """
     if not isinstance(image, Film):
         raise PackError("reader-image", "film-centre-heatmap reads films")
     wanted = settings(parameters)
     fitted = letterbox(image.pixels, wanted.side)
+    if wanted.refuses_chests and shows_chest(fitted.shown):
+        raise AnalysisError("film-shows-chest")
     ways: list[tuple[int, ...]] = [(), (2,), (1,), (1, 2)] if wanted.mirrored else [()]
     said = np.mean([_seen(network, fitted.square, axes) for axes in ways], axis=0)
     known = float(said[5:].mean()) if len(said[5:]) else 1.0

@@ -39,6 +39,11 @@ class Letterbox:
     height: int
     width: int
 
+    @property
+    def shown(self) -> NDArray[np.float32]:
+        """What of the square the film fills."""
+        return self.square[self.top : self.top + self.height, self.left : self.left + self.width]
+
     def to_film(self, column: float, row: float) -> tuple[float, float]:
         """(column, row) in the square → (column, row) in the film, both from the outer corner."""
         return (column - self.left) / self.scale, (row - self.top) / self.scale

@@ -29,6 +29,8 @@ class Settings:
     """Score: the logistic of slope * logit(heat) + offset (Platt's calibration)."""
     least_known: float = 0.0
     """Films less likely than this to be of the kind that the network knows are not read."""
+    refuses_chests: bool = False
+    """Films on which `film_chest` sees two lungs are not read, whatever the network says."""
 
 
 _LATER: dict[str, object] = {
@@ -36,7 +38,7 @@ _LATER: dict[str, object] = {
     for name, field in Settings.__dataclass_fields__.items()
     if field.default is not MISSING
 }
-"""Not known to packs before 0.2: without them they are read as they always were."""
+"""Not known to earlier packs: without them they are read as they always were."""
 _REQUIRED = frozenset(Settings.__dataclass_fields__) - _LATER.keys()
 
 
@@ -58,6 +60,7 @@ def settings(parameters: Mapping[str, object]) -> Settings:
             slope=_number(given["slope"]),
             offset=_number(given["offset"]),
             least_known=_share(given["least_known"]),
+            refuses_chests=_truth(given["refuses_chests"]),
         )
     except ValueError as wrong:
         raise PackError("reader-parameters", str(wrong)) from wrong
@@ -71,7 +74,7 @@ def _whole(value: object) -> int:
 
 def _truth(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("mirrored is true or false")  # noqa: TRY004 - as every other wrong value
+        raise ValueError("mirrored and refuses_chests are true or false")  # noqa: TRY004 - as every other wrong value
     return value
 
 

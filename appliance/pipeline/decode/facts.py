@@ -76,6 +76,7 @@ def instance_facts(header: Header, spooled_id: int) -> InstanceFacts:
         manufacturer=words("Manufacturer"),
         has_burned_in_annotation=words("BurnedInAnnotation") == "YES",
         series_number=_integer(dataset, "SeriesNumber"),
+        anatomic_region=_meanings(dataset, "AnatomicRegionSequence", declared),
     )
 
 
@@ -155,6 +156,12 @@ def _found(
 def _items(dataset: Dataset, keyword: str) -> Sequence[Dataset]:
     value = dataset.get(keyword, None)
     return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+
+
+def _meanings(dataset: Dataset, keyword: str, declared: Sequence[str]) -> str:
+    """Code Meanings of a sequence of codes, upper-cased."""
+    said = (text(item, "CodeMeaning", declared) for item in _items(dataset, keyword))
+    return " | ".join(filter(None, said)).upper()[:_TEXT_LENGTH]
 
 
 def _vector(values: tuple[float, ...] | None) -> Vector | None:

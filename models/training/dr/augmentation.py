@@ -58,6 +58,29 @@ def light(square: Pixels, boxes: Boxes, rng: Random) -> tuple[Pixels, Boxes]:
     return square.astype(np.float32), boxes
 
 
+def crop(square: Pixels, boxes: Boxes, side: int, rng: Random) -> tuple[Pixels, Boxes]:
+    """A part (side, side) that shows a fracture, where there is one; else one with texture."""
+    room = square.shape[0] - side
+    if len(boxes):
+        x0, y0, x1, y1 = boxes[rng.integers(len(boxes))]
+        # the middle of the fracture lies within the inner four fifths of the part
+        within = side * rng.uniform(0.1, 0.9, 2)
+        first = np.array([(x0 + x1) / 2, (y0 + y1) / 2]) - within
+    else:
+        tried = [rng.uniform(0, room, 2) for _ in range(3)]
+        first = max(tried, key=lambda at: float(_part(square, at, side).std()))
+    first = np.clip(np.round(first), 0, room)
+    moved = boxes - np.tile(first, 2)
+    middle = moved.reshape(-1, 2, 2).mean(axis=1)
+    kept = ((middle > 0) & (middle < side)).all(axis=1)
+    return np.ascontiguousarray(_part(square, first, side)), moved[kept]
+
+
+def _part(square: Pixels, first: NDArray[np.float64], side: int) -> Pixels:
+    column, row = (int(edge) for edge in first)
+    return square[row : row + side, column : column + side]
+
+
 def _turn(pixels: Pixels, boxes: Boxes, rng: Random) -> tuple[Pixels, Boxes]:
     boxes = boxes.copy()
     if rng.random() < 0.5:

@@ -49,12 +49,15 @@ class Stage:
     fractured: int
     broken: int
     after: str = ""
+    crop: int = 0
+    """Side of the part of each square that is learnt from; 0: all of it."""
 
 
 STAGES = {
     "whole": Stage(steps=800, rate=1.2e-3, side=384, fractured=6, broken=1),
     "fine": Stage(steps=280, rate=6e-4, side=448, fractured=6, broken=1, after="whole"),
     "last": Stage(steps=300, rate=6e-4, side=448, fractured=6, broken=1, after="fine"),
+    "near": Stage(700, rate=5e-4, side=608, fractured=6, broken=1, after="earlier", crop=352),
 }
 BATCH = 12
 SEED = 20261121
@@ -106,23 +109,25 @@ class Examples(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
             square, boxes = augmentation.example(
                 pixels, film.boxes_in(pixels.shape), self.stage.side, rng
             )
-        return _tensors(square, boxes)
+        return self._tensors(square, boxes, rng)
 
     def _simulated(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         film = self.breakable[rng.integers(len(self.breakable))]
         pixels, boxes = _broken(self.memory.pixels(film), rng)
-        return _tensors(*augmentation.example(pixels, boxes, self.stage.side, rng))
+        square, boxes = augmentation.example(pixels, boxes, self.stage.side, rng)
+        return self._tensors(square, boxes, rng)
+
+    def _tensors(
+        self, square: augmentation.Pixels, boxes: augmentation.Boxes, rng: np.random.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        if self.stage.crop:
+            square, boxes = augmentation.crop(square, boxes, self.stage.crop, rng)
+        target = targets.render(boxes, square.shape[0])
+        return torch.from_numpy(square[None]), torch.from_numpy(target)
 
     def _pick(self, among: list[films.LabelledFilm], turn: int) -> films.LabelledFilm:
         lap, place = divmod(turn, len(among))
         return among[np.random.default_rng((self.seed, lap)).permutation(len(among))[place]]
-
-
-def _tensors(
-    square: augmentation.Pixels, boxes: augmentation.Boxes
-) -> tuple[torch.Tensor, torch.Tensor]:
-    target = targets.render(boxes, square.shape[0])
-    return torch.from_numpy(square[None]), torch.from_numpy(target)
 
 
 def _broken(
@@ -182,7 +187,7 @@ def run(data: Path, work: Path, name: str) -> None:
     network.train()
     for part in kept:
         part.eval()
-    below = _compiled(network.backbone, stage.side)
+    below = _compiled(network.backbone, stage.crop or stage.side)
     begun = time.monotonic()
     sums = np.zeros(3)
     for step in range(first, stage.steps):

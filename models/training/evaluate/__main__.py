@@ -11,17 +11,20 @@ signed.
 
 With --set: a folder in RibFrac's format (CSV with public_id, label_id, label_code; for each scan
 ID-image.nii.gz and ID-label.nii.gz), or with one COCO JSON (films as DICOM, PNG, JPEG or TIFF;
-bbox in pixels). On a box that is installed use `osteon accept` instead: it also records who
-accepted what.
+bbox in pixels), and --out. Cases are told by their number in the table, never by file name. On a
+box that is installed use `osteon accept` instead: it also records who accepted what, and with
+--results it scores the reports (SR) that the box has sent.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from appliance.errors import LabelledSetError
 from appliance.inference.manifest import Trust
 from appliance.inference.pack import Pack
 from appliance.inference.package import open_pack
@@ -30,7 +33,7 @@ from models.training.evaluate.reading import read_all, ways_to_run
 
 MODELS = Path(__file__).parents[2]
 DATA = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "osteon" / "data"
-COMPARED = {"volume": 4, "film": 60}
+COMPARED = {"volume": 4, "film": 24}
 """How many cases the second runtime reads too."""
 
 
@@ -41,13 +44,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     floats = dict(each.split("=", 1) for each in given.float32)
     for name in names:
         pack = open_pack(given.packs / name, Trust.shipped())
-        sections = cases.of_pack(pack.spec.image, given.data, given.reads)
-        if given.set:
-            sections = [cases.own_set(given.set)]
         target = (given.out or MODELS / "evaluation") / name
-        target.mkdir(parents=True, exist_ok=True)
         float32 = Path(floats[name]) if name in floats else None
-        _evaluate(pack, sections, target, float32, given.sample)
+        try:
+            sections = cases.of_pack(pack.spec.image, given.data, given.reads)
+            if given.set:
+                sections = [cases.own_set(given.set)]
+            target.mkdir(parents=True, exist_ok=True)
+            _evaluate(pack, sections, target, float32, given.sample)
+        except LabelledSetError as error:
+            sys.exit(f"the set cannot be read: {error}")
         print(f"{target / 'README.md'}", flush=True)
 
 
@@ -96,6 +102,8 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="the network before quantization, to compare",
     )
     given = parser.parse_args(arguments)
+    if given.set and not given.out:
+        parser.error("--set needs --out: the committed reports are of the listed data")
     if given.set and len(given.pack or ()) != 1:
         parser.error("--set needs exactly one --pack")
     if not given.set and not given.data.is_dir():

@@ -156,7 +156,8 @@ def fracatlas(folder: Path) -> Section:
             image = Film(film.pixels(), None)
             boxes = film.boxes_in(image.pixels.shape)
             lesions = tuple(Lesion(_region(box)) for box in boxes.tolist())
-            yield Case(film.path.stem, film.path.stem, image, lesions, {"part": film.part})
+            kinds = {"part": film.part, "metal": "metal" if film.hardware else "no metal"}
+            yield Case(film.path.stem, film.path.stem, image, lesions, kinds)
 
     return Section(
         "FracAtlas, val",
@@ -167,7 +168,7 @@ def fracatlas(folder: Path) -> Section:
         Overlap(0.5),
         cases,
         (),
-        ("part",),
+        ("part", "metal"),
         "YOLOv8s of the collection's own paper (Abedeen et al. 2023): box mAP50 0.562, precision "
         "0.807, recall 0.473, on its own split, before near-duplicates were dropped. Precision and "
         "recall of a published detector stand at one threshold of its makers' choice.",
@@ -204,21 +205,31 @@ def own_set(folder: Path) -> Section:
     labelled = open_set(folder)
 
     def cases() -> Iterator[Case]:
-        for case in labelled.cases:
+        for number, case in enumerate(labelled.cases, start=1):
             loaded = case.load()
-            yield Case(case.patient, case.name, loaded.image, loaded.lesions, loaded.attributes)
+            # file names in hospitals hold names of patients: the place in the table is told
+            name = f"case {number}"
+            yield Case(case.patient, name, loaded.image, loaded.lesions, loaded.attributes)
 
     is_volume = labelled.image == "volume"
     return Section(
         "A set of one's own",
         Origin.REAL,
-        f"Format: {labelled.format}, {len(labelled.cases)} cases. The rule for a hit is "
-        f"`{labelled.rule}`.",
+        f"Format: {labelled.format}, {len(labelled.cases)} cases, numbered as in the table. "
+        f"{_hit(labelled.rule)}",
         labelled.rule,
         cases,
         ("type",) if is_volume else ("category",),
         ("thickness",) if is_volume else ("body_part",),
     )
+
+
+def _hit(rule: HitRule) -> str:
+    match rule:
+        case Overlap(iou):
+            return f"A hit is a box with an intersection over union of at least {iou:g}."
+        case Within(distance):
+            return f"A hit is a mark whose centre lies within {distance:g} mm of the label."
 
 
 def sampled(section: Section, most: int | None) -> Iterator[Case]:
