@@ -55,6 +55,24 @@ def is_left_open(port: int) -> bool:
     return one.fileno() != -1
 
 
+def test_it_binds_nothing() -> None:
+    """A unit that may listen to nothing is refused even any port."""
+    bound: list[int] = []
+
+    class Watched(Requestor):
+        def _create_socket(self, *arguments: object) -> AssociationSocket:
+            transport = super()._create_socket(*arguments)  # type: ignore[arg-type]
+            assert transport.socket is not None
+            bound.append(transport.socket.getsockname()[1])
+            return transport
+
+    requestor = Watched(ae_title="DR1")
+    requestor.add_requested_context(Verification)
+    with resetting_peer() as port:
+        requestor.associate("127.0.0.1", port)
+    assert bound == [0]
+
+
 def test_after_a_reset() -> None:
     with resetting_peer() as port:
         assert not is_left_open(port)

@@ -6,6 +6,7 @@ peer was gone first, stays open until it is collected as garbage.
 
 from __future__ import annotations
 
+import socket
 import sys
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,17 @@ class Connection(AssociationSocket):
     """The transport of one association; keeps why it could not connect."""
 
     failure: OSError | None = None
+
+    def _create_socket(self, address: AddressInformation) -> socket.socket:
+        """An unconnected socket that is bound to nothing.
+
+        pynetdicom binds it to any port: a unit that may listen to nothing may not do even that.
+        """
+        family = socket.AF_INET if address.is_ipv4 else socket.AF_INET6
+        made = socket.socket(family, socket.SOCK_STREAM)
+        made.settimeout(self.assoc.network_timeout)
+        self._is_connected = False
+        return made
 
     def _shutdown_socket(self) -> None:
         error = sys.exc_info()[1]
