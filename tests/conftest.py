@@ -3,9 +3,13 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 # No test touches the TPM of the machine that it runs on.
 os.environ["TPM2TOOLS_TCTI"] = "swtpm:path=/nowhere"
+# No test fails because its machine is slow.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -286,6 +286,13 @@ def test_no_patient_data_lies_in_clear_anywhere_in_the_state_folder(site: Hospit
     assert image.StudyInstanceUID not in journal
 
 
+def open_files(pids: list[int]) -> Iterator[str]:
+    for pid in pids:
+        for file in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile: a listener stays
+                yield str(file.readlink())
+
+
 def test_the_box_listens_on_its_dicom_port_alone(site: Hospital) -> None:
     assert site.box.process is not None
     pids = [site.box.process.pid]
@@ -293,7 +300,7 @@ def test_the_box_listens_on_its_dicom_port_alone(site: Hospital) -> None:
         for task in Path(f"/proc/{pid}/task").iterdir():
             pids += [int(child) for child in (task / "children").read_text().split()]
     assert len(pids) > len(ROLES)
-    opened = {str(file.readlink()) for pid in pids for file in Path(f"/proc/{pid}/fd").iterdir()}
+    opened = set(open_files(pids))
     rows = [
         line.split()
         for table in ("tcp", "tcp6", "udp", "udp6")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,10 +58,11 @@ def asked(folder: Path) -> list[str]:
 
 
 def read_to(screen: Console, words: str) -> str:
-    page = screen.shows("Enter: ")
-    while words not in page:
+    """Turn pages until one says that; again where a key came before its page was there."""
+    while words not in (page := screen.page):
         screen.press(ENTER)
-        page = screen.turns(page)
+        with suppress(TimeoutError):
+            screen.turns(page, 5)
     return page
 
 
