@@ -77,10 +77,12 @@ def test_a_phantom_ends_as_a_test_mail_and_a_test_page_and_nowhere_else(
 ) -> None:
     status, results = check(site, "--end-to-end")
     assert status == 0, results
-    assert [*results] == [
-        *("phantom sent", "received", "taken up", "complete", "gated", "analysed", "reported"),
-        *("mail night@hospital.example", "printer:night-desk"),
+    *steps, one, other = results
+    assert steps == [
+        *("phantom sent", "received", "taken up", "complete", "gated", "analysed", "reported")
     ]
+    # Whichever is delivered first.
+    assert {one, other} == {"mail night@hospital.example", "printer:night-desk"}
     kept = {each.kind: each.results for each in read_last_checks(site.box.state)}
     assert kept[CheckKind.END_TO_END] == tuple((name, "ok") for name in results)
     case = results["taken up"]["found"].removeprefix("case ")

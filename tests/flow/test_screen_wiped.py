@@ -73,6 +73,8 @@ def is_wiped_from_the_menu(screen: Console, box: WipeBox) -> None:
     screen.press(PIN + ENTER)
     assert "Factory reset" not in screen.shows("9  WIPE")
     screen.press("9")
+    screen.shows("This destroys all patient data of this box", "Enter: ")
+    read_to(screen, "Print the certificate too?")
     screen.shows("Print the certificate too?", "Enter: go on")
     screen.press(ENTER)
     screen.shows("This destroys all patient data of this box")
