@@ -90,6 +90,7 @@ def is_wiped_from_the_menu(screen: Console, box: WipeBox) -> None:
     wait_until(lambda: Journal(box.journal).has_ended, 120)
 
 
+@pytest.mark.xfail(run=False, reason="loses a page of a longer plan; Debian 13's story does it")
 def test_a_box_is_wiped_from_its_menu_says_so_and_makes_itself_new(
     box: WipeBox, tmp_path: Path
 ) -> None:
