@@ -202,10 +202,8 @@ def test_the_box_proves_itself_from_its_menu(bed: Bed, screen: Console) -> None:
     enter(screen)
     screen.shows("0  Let it prove itself")
     screen.press("0")
-    page = screen.shows("[ok] phantom sent", "Enter: ", seconds=200)
-    while "Enter: the menu" not in page:
-        screen.press(ENTER)
-        page = screen.turns(page)
+    screen.shows("[ok] phantom sent", "Enter: ", seconds=200)
+    page = screen.reads_to("Enter: the menu")
     assert "All is well." in page
     assert "[ok] mail " in page
     tests = [each for each in bed.there.mail.messages if str(each["Subject"]).startswith("TEST")]
@@ -221,10 +219,8 @@ def test_a_wipe_wants_a_name_and_the_serial_number(bed: Bed, screen: Console) ->
     screen.press("9")
     screen.shows("Print the certificate too?", "Enter: go on")
     screen.press(ENTER)
-    page = screen.shows("This destroys all patient data of this box", "Enter: ")
-    while "Name of who wipes:" not in page:
-        screen.press(ENTER)
-        page = screen.turns(page)
+    screen.shows("This destroys all patient data of this box")
+    screen.reads_to("Name of who wipes:")
     screen.press("Li Wei" + ENTER)
     page = screen.shows("Name of who wipes: Li Wei", "Enter: go on")
     if "Alerts may be undelivered" in page:

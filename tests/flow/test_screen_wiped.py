@@ -57,14 +57,6 @@ def asked(folder: Path) -> list[str]:
     return place.read_text().splitlines() if place.exists() else []
 
 
-def read_to(screen: Console, words: str) -> str:
-    page = screen.shows("Enter: ")
-    while words not in page:
-        screen.press(ENTER)
-        page = screen.turns(page)
-    return page
-
-
 def is_wiped_from_the_menu(screen: Console, box: WipeBox) -> None:
     screen.shows("Enter: menu")
     screen.press(ENTER)
@@ -74,7 +66,7 @@ def is_wiped_from_the_menu(screen: Console, box: WipeBox) -> None:
     screen.press("9")
     # It has no printer, and is asked for none.
     screen.shows("This destroys all patient data of this box")
-    read_to(screen, "Name of who wipes:")
+    screen.reads_to("Name of who wipes:")
     screen.press("Li Wei" + ENTER)
     if "Alerts may be undelivered" in screen.shows("Name of who wipes: Li Wei", "Enter: go on"):
         screen.press("Li Wei" + ENTER)

@@ -70,6 +70,14 @@ class Console:
         wait_until(lambda: self.page.splitlines()[1:] != was, seconds)
         return self.page
 
+    def reads_to(self, words: str) -> str:
+        """Turn the pages of a job until one says that; the page."""
+        page = self.shows("Enter: ")
+        while words not in page:
+            self.press(ENTER)
+            page = self.turns(page)
+        return page
+
     def press(self, keys: str) -> None:
         """One key after another."""
         os.write(self.terminal, keys.encode())
