@@ -10,20 +10,16 @@ trained further.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
-from numpy.typing import NDArray
-from onnx import numpy_helper
 from torch import Tensor, nn
 
 from appliance.inference.steps.film_input import letterbox
 from models.training.dr import films
 from models.training.dr.network import FilmNetwork
+from models.training.unfolding import Norm, convolutions, put_back
 
 FILMS = 64
 SEED = 5
@@ -31,9 +27,9 @@ SEED = 5
 
 def earlier_network(path: Path, squares: Tensor) -> FilmNetwork:
     """The network of a pack, to be trained further; squares: typical inputs (n, 1, side, side)."""
-    found = _convolutions(path)
+    found = {_module(name): folded for name, folded in convolutions(path).items()}
     network = FilmNetwork()
-    norms: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
+    norms: list[tuple[nn.Module, Norm]] = []
     modules = dict(network.named_modules())
     for name, module in modules.items():
         if not isinstance(module, nn.Conv2d):
@@ -46,10 +42,10 @@ def earlier_network(path: Path, squares: Tensor) -> FilmNetwork:
         norm = modules[_norm_of(name)]
         if not isinstance(norm, nn.BatchNorm2d):
             raise TypeError(f"no batch normalization after {name}")
-        norm.weight.data.fill_(1.0)
         norm.bias.data = torch.from_numpy(bias)
         norms.append((module, norm))
-    _put_back(network, norms, squares)
+    network.eval()
+    put_back(lambda: network.heads(network.backbone(squares)), norms)
     return network
 
 
@@ -64,44 +60,6 @@ def _norm_of(convolution: str) -> str:
     return f"{folder}.{named.get(last) or int(last) + 1}"
 
 
-@torch.no_grad()
-def _put_back(
-    network: FilmNetwork, norms: list[tuple[nn.Conv2d, nn.BatchNorm2d]], squares: Tensor
-) -> None:
-    moments: dict[nn.BatchNorm2d, tuple[Tensor, Tensor]] = {}
-
-    def seen(norm: nn.BatchNorm2d, _: nn.Module, __: object, answer: Tensor) -> None:
-        moments[norm] = (answer.mean((0, 2, 3)), answer.var((0, 2, 3)))
-
-    hooks = [conv.register_forward_hook(partial(seen, norm)) for conv, norm in norms]
-    epsilons = {norm: norm.eps for _, norm in norms}
-    for _, norm in norms:
-        norm.eps = 0.0  # mean 0 and variance 1 as they are made: only the bias is added
-    network.eval()
-    network.heads(network.backbone(squares))
-    for _, norm in norms:
-        mean, variance = moments[norm]
-        norm.eps = epsilons[norm]
-        norm.running_mean, norm.running_var = mean, variance
-        norm.weight.data = torch.sqrt(variance + norm.eps)
-        norm.bias.data += mean
-    for hook in hooks:
-        hook.remove()
-
-
-def _convolutions(path: Path) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Weights and biases by the name of the module they were exported from, dequantized."""
-    graph = onnx.load(path).graph
-    values = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
-    sources = {name: node for node in graph.node for name in node.output}
-    found = {}
-    for node in graph.node:
-        if node.op_type == "Conv":
-            weight, bias = (_value(name, values, sources) for name in node.input[1:3])
-            found[node.name] = (weight, bias)
-    return {_module(name): both for name, both in found.items()}
-
-
 def _module(node: str) -> str:
     """`/heat/heat.0/heat.0.0/Conv` → `heat.0.0`; `/backbone/_blocks.0/_bn/Conv` → dotted."""
     parts = node.strip("/").split("/")[:-1]
@@ -109,15 +67,6 @@ def _module(node: str) -> str:
     for part in parts[1:]:
         whole = part if part.startswith(f"{whole}.") else f"{whole}.{part}"
     return whole
-
-
-def _value(
-    name: str, values: Mapping[str, NDArray[np.generic]], sources: Mapping[str, onnx.NodeProto]
-) -> NDArray[np.float32]:
-    if name in values:
-        return np.array(values[name], dtype=np.float32)
-    quantized, scale = (values[each].astype(np.float32) for each in sources[name].input[:2])
-    return quantized * scale.reshape(-1, *[1] * (quantized.ndim - 1))
 
 
 def main() -> None:
