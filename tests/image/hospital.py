@@ -6,6 +6,7 @@ import io
 import json
 import re
 import tarfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -106,6 +107,12 @@ class Site:
         """The case of every mail that a study has caused."""
         subjects = [str(mail["Subject"]) for mail in self.mail.messages]
         return {found.group() for each in subjects if (found := CASE.search(each))}
+
+    def says_how_long(self, part: Callable[..., None], *given: object) -> None:
+        """A part of the box's life, and how long it took."""
+        began = time.monotonic()
+        part(*given)
+        self.say(part.__name__.replace("_", " "), time.monotonic() - began)
 
     def say(self, what: str, seconds: float) -> None:
         """A figure for whoever reads the run; nothing hangs on it."""

@@ -103,18 +103,19 @@ def newer(built: Path, site: Site, place: Path) -> Iterator[Newer]:
 
 def test_a_box_from_its_first_boot_to_its_wipe(site: Site, newer: Newer, tmp_path: Path) -> None:
     site.switch_on()
-    data_are_encrypted_to_this_machine(site)
-    listens_only_where_it_was_told(site)
-    tells_of_a_ct(site, tmp_path / "ct")
-    shows_it_on_the_screen(site)
+    site.says_how_long(data_are_encrypted_to_this_machine, site)
+    site.says_how_long(listens_only_where_it_was_told, site)
+    site.says_how_long(tells_of_a_ct, site, tmp_path / "ct")
+    site.says_how_long(shows_it_on_the_screen, site)
     films = save(canaries.films(), tmp_path / "films")
-    takes_a_newer_system(site, newer.working.result(SLOW))
-    loses_nothing_when_its_power_fails(site, films)
-    keeps_a_newer_system_that_works(site)
-    falls_back_from_one_that_does_not_start(site, newer.not_starting.result(SLOW))
-    leaves_nothing_when_it_is_wiped(site)
-    is_as_flashed_after_a_factory_reset(site)
-    opens_for_no_kernel_but_the_makers(site, newer.working.result())
+    site.says_how_long(takes_a_newer_system, site, newer.working.result(SLOW))
+    site.says_how_long(loses_nothing_when_its_power_fails, site, films)
+    site.says_how_long(keeps_a_newer_system_that_works, site)
+    broken = newer.not_starting.result(SLOW)
+    site.says_how_long(falls_back_from_one_that_does_not_start, site, broken)
+    site.says_how_long(leaves_nothing_when_it_is_wiped, site)
+    site.says_how_long(is_as_flashed_after_a_factory_reset, site)
+    site.says_how_long(opens_for_no_kernel_but_the_makers, site, newer.working.result())
 
 
 def data_are_encrypted_to_this_machine(site: Site) -> None:
@@ -257,8 +258,9 @@ def is_as_flashed_after_a_factory_reset(site: Site) -> None:
     """A wiped box can be given to somebody else: both partitions anew, another identity."""
     assert site.vm.run("ls", "/keep/wipe").out
     site.until(lambda: "was wiped" in site.vm.screen())
-    site.vm.types("\nn")
-    site.until(lambda: "NEW" in site.vm.screen())
+    for key, shown in (("\n", "Factory reset"), ("n", "NEW")):
+        site.vm.types(key)
+        site.until(lambda shown=shown: shown in site.vm.screen())
     site.vm.restarts(lambda: site.vm.types("NEW\n"))
     site.is_running()
     site.vm.run("touch", GO)

@@ -33,6 +33,7 @@ for file in "$ready/{name}_$version"*.verity "$ready/{name}_$version"*.root; do
     cp "$file" "$top/slots/"
 done
 cp "$ready/{name}_$version.efi" "$top/esp/.new"
+sync "$top/esp/.new"
 mv "$top/esp/.new" "$top/esp/{name}_$version+3-0.efi"
 """
 _BOOTCTL = """#!/bin/sh

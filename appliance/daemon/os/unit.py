@@ -289,8 +289,7 @@ class OsUnit:
             record = self._put(record, begun)
         self._parts.loader.unselect()
         install(image.version, self._parts.sysupdate)
-        if not any(entry.version == image.version for entry in self._parts.loader.entries()):
-            raise UpdateError("os-install-failed", "no entry of the boot loader")
+        self._parts.loader.keep(image.version)
         staging.clear(self._folder)
         return self._put(record, records.written(record, self._parts.boot, self._now))
 

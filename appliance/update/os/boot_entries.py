@@ -75,20 +75,38 @@ class BootLoader:
         except OSError as error:
             raise storage_error(error) from error
 
+    def keep(self, version: str) -> None:
+        """From here on the image's entry outlives a power cut.
+
+        FAT has no journal: a name that was not flushed with its folder is gone, its blocks are not.
+
+        Raises:
+            UpdateError: `os-boot-entry-missing`.
+            StorageError: `storage-failed`.
+        """
+        self._file(version)
+        try:
+            fsync_folder(self.folder)
+        except OSError as error:
+            raise storage_error(error) from error
+
     def select(self, version: str) -> None:
         """Start that image from now on, whatever newer ones there are.
 
         Raises:
             UpdateError: `os-boot-entry-missing`, `os-boot-loader-failed`.
         """
-        files = [entry.file for entry in self.entries() if entry.version == version]
-        if not files:
-            raise UpdateError("os-boot-entry-missing", version)
-        self._run("set-default", files[0])
+        self._run("set-default", self._file(version))
 
     def unselect(self) -> None:
         """Start the newest image that has not failed. Raises as `select`."""
         self._run("set-default", "")
+
+    def _file(self, version: str) -> str:
+        files = [entry.file for entry in self.entries() if entry.version == version]
+        if not files:
+            raise UpdateError("os-boot-entry-missing", version)
+        return files[0]
 
     def _run(self, *words: str) -> None:
         try:
