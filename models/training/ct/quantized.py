@@ -1,6 +1,7 @@
-"""What quantization costs, type by type: the same breaks through float32 and through INT8.
+r"""What quantization costs, type by type: the same breaks through float32 and through INT8.
 
-    python -m models.training.ct.quantized DATA network.fp32.onnx network.onnx
+    python -m models.training.ct.quantized DATA network.fp32.onnx network.onnx \
+        > models/evaluation/ct-thorax-fracture/quantized.md
 
 Only cubes round the breaks of the patients that were kept apart are read, and the same places in
 their intact scans: some minutes, where whole scans take an hour. So it says how far the two
@@ -12,6 +13,7 @@ believes; the cube is centred on the break, where the reader's may lie anywhere.
 from __future__ import annotations
 
 import argparse
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +102,22 @@ def table(pairs: Sequence[Pair], points: Mapping[str, float]) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
 
 
+def header(full: bytes, int8: bytes, runtime: str, patients: Sequence[str]) -> Iterator[str]:
+    """What was compared, and what it does not say."""
+    yield "# INT8 beside float32, type by type\n"
+    yield (
+        "Investigational, not for diagnosis. Made by `models.training.ct.quantized`; do not edit. "
+        f"Float32 `{hashlib.sha256(full).hexdigest()}`, INT8 `{hashlib.sha256(int8).hexdigest()}`, "
+        f"{runtime} on the CPU.\n"
+    )
+    yield (
+        f"**Simulated fractures in real scans** of {', '.join(patients)}, which were kept apart: "
+        "made as for the report's first section, as scanned and in thick slices, and the same "
+        "places intact. One cube is read round each break, not the scan: a score is the highest "
+        f"within {HIT.mm:g} mm of a break. False positives elsewhere, and so FROC, are not in it.\n"
+    )
+
+
 def main() -> None:
     """Read the arguments, score every place with both networks, and print the table."""
     parser = argparse.ArgumentParser(
@@ -117,6 +135,9 @@ def main() -> None:
     if not isinstance(reader, Mapping):
         raise TypeError("pack.yaml has no reader")
     settings = Settings.of(reader["parameters"])
+    patients = FOLDS[given.fold].evaluation
+    for line in header(given.full.read_bytes(), given.int8.read_bytes(), given.runtime, patients):
+        print(line)
     full, int8 = load(given.full, given.runtime), load(given.int8, given.runtime)
     pairs = [
         Pair(
@@ -124,7 +145,7 @@ def main() -> None:
             highest_near(full, volume, breaks, settings),
             highest_near(int8, volume, breaks, settings),
         )
-        for scan in scans(given.data, FOLDS[given.fold].evaluation)
+        for scan in scans(given.data, patients)
         if scan.ribs
         for kind, volume, breaks in places(scan, given.reads)
     ]
