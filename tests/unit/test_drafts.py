@@ -1,5 +1,6 @@
 """Outcomes: an alert needs one urgent finding; silence needs everything to have been read."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -25,6 +26,7 @@ from appliance.domain import (
     ScoreRange,
     StudyKey,
 )
+from appliance.ledger.codec import decode, encode
 from appliance.ledger.work import Revision
 from appliance.lifecycle import StudyState
 from appliance.pipeline.alert import amendment
@@ -104,3 +106,11 @@ def test_the_timeline_counts_scores_that_were_not_measured() -> None:
         "range"
     )
     assert scores_beyond(findings[:1]) == ""
+
+
+def test_a_finding_of_before_scores_had_ranges_is_not_taken_for_measured() -> None:
+    told = reading(True)
+    old = re.sub(rb',"score_range":"[a-z-]+"', b"", encode(told))
+    assert b"score_range" not in old
+    assert decode(old, (Read,)) == told
+    assert told.findings[0].score_range is ScoreRange.NOT_MEASURED
