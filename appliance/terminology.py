@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from appliance.domain import Bone, FractureType, Side
+from appliance.domain import Bone, FractureType, ScoreRange, Side
 
 OWN_SCHEME: Final = "99OSTEON"
 
@@ -47,6 +47,7 @@ FRACTURE_TYPE: Final = _own("fracture-type", "Fracture type")
 URGENCY: Final = _own("urgency", "Urgency at this site")
 URGENT: Final = _own("urgent", "At or above the alert threshold")
 NOT_URGENT: Final = _own("not-urgent", "Below the alert threshold")
+SCORE_RANGE: Final = _own("score-range", "Whether the score lies where scores were measured")
 LIMIT: Final = _own("limit", "Limit of the analysis")
 
 _BONES: Final = MappingProxyType(
@@ -96,6 +97,16 @@ _TYPES: Final = MappingProxyType(
     }
 )
 
+_SCORE_RANGES: Final = MappingProxyType(
+    {
+        ScoreRange.WITHIN: _own("score-within", "Score within the range in which it was measured"),
+        ScoreRange.OUTSIDE: _own(
+            "score-outside", "Score outside the range in which it was measured"
+        ),
+        ScoreRange.NOT_MEASURED: _own("score-unmeasured", "Range of the score not measured"),
+    }
+)
+
 _SIDES: Final = MappingProxyType(
     {Side.LEFT: _sct("7771000", "Left"), Side.RIGHT: _sct("24028007", "Right")}
 )
@@ -116,3 +127,8 @@ def laterality(side: Side) -> Concept | None:
 def fracture_type(kind: FractureType) -> Concept | None:
     """The type's code; `None` where the pack does not characterise the fracture."""
     return _TYPES.get(kind)
+
+
+def score_range(standing: ScoreRange) -> Concept:
+    """How the score stands to what the pack's evaluation measured."""
+    return _SCORE_RANGES[standing]

@@ -67,6 +67,7 @@ RULES: Final = (
     Rule("Y", "the images it accepts", _field("inputs")),
     Rule("Y", "the stated limits", _field("limits")),
     Rule("Z", "the thresholds", _field("operating_point")),
+    Rule("Z", "the range of measured scores", _field("measured_scores")),
     Rule("Z", "the reader or its parameters", _field("reader")),
     Rule("Z", "the tolerances of the golden cases", _field("tolerance")),
     Rule("Z", "a golden case was taken away", _cases_gone),

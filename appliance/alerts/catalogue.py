@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import yaml
 
-from appliance.domain import Bone, FractureType, Reason, Side
+from appliance.domain import Bone, FractureType, Reason, ScoreRange, Side
 from appliance.errors import ConfigError
 from appliance.reasons import REASONS, sentence
 
@@ -95,6 +95,10 @@ class Catalogue:
         if kind is FractureType.UNSPECIFIED:
             return self.text("terms.finding-uncharacterised", place=place)
         return self.text("terms.finding", place=place, type=self.fracture_type(kind))
+
+    def score(self, score: float, standing: ScoreRange) -> str:
+        """A score, and whether the pack's evaluation can say what it means."""
+        return self.text(f"terms.score.{standing}", score=f"{score:.2f}")
 
     def reason(self, code: str) -> str:
         """The sentence for a reason code; the general one where the code has none of its own."""

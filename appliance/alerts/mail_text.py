@@ -92,7 +92,7 @@ def _lines(summary: AlertSummary, texts: Catalogue) -> Iterator[str]:
 
 def _findings(summary: AlertSummary, texts: Catalogue) -> Iterator[str]:
     for finding in summary.findings[:_MOST_LINES]:
-        score = texts.text("terms.score", score=f"{finding.score:.2f}")
+        score = texts.score(finding.score, finding.score_range)
         yield texts.text("mail.finding", finding=_words(finding, texts), score=score)
     if summary.findings:
         yield ""

@@ -19,6 +19,7 @@ from appliance.domain import (
     MessageKind,
     ModelIdentity,
     PatientFacts,
+    ScoreRange,
 )
 
 if TYPE_CHECKING:
@@ -159,12 +160,27 @@ def _findings(sheet: Sheet, content: PageContent, texts: Catalogue) -> None:
     if len(rows) > _MOST_ROWS:
         sheet.top -= 3
         sheet.paragraph(texts.text("page.more", count=len(rows) - _MOST_ROWS), 9)
+    _score_ranges(sheet, content.findings[:_MOST_ROWS], texts)
     if content.summary.withdrawn:
         words = texts.text("terms.list-separator").join(
             _words(item, texts) for item in content.summary.withdrawn
         )
         sheet.paragraph(texts.text("page.withdrawn", findings=words), 10, bold=True)
     sheet.top -= 7
+
+
+def _score_ranges(sheet: Sheet, findings: tuple[Finding, ...], texts: Catalogue) -> None:
+    """Which of the listed scores the packs' evaluation can say nothing about."""
+    for standing in (ScoreRange.OUTSIDE, ScoreRange.NOT_MEASURED):
+        numbers = [
+            str(number)
+            for number, item in enumerate(findings, start=1)
+            if item.score_range is standing
+        ]
+        if numbers:
+            sheet.top -= 3
+            named = texts.text("terms.list-separator").join(numbers)
+            sheet.paragraph(texts.text(f"page.score-range.{standing}", numbers=named), 9)
 
 
 def _row(number: int, item: Finding, texts: Catalogue) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The software bill of materials as CycloneDX 1.6 (ECMA-424) JSON, from what is installed here.
 
 Every distribution that Python finds is listed with its version, licence, package URL and what it
-needs; each model pack with the SHA-256 of its signed manifest.
+needs; each model pack with the SHA-256 of its signed manifest and the licence that it states.
 """
 
 from __future__ import annotations
@@ -44,6 +44,14 @@ class Package:
         return f"pkg:pypi/{self.name}@{self.version}"
 
 
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model pack. licence: an SPDX expression; None where its `pack.yaml` states none."""
+
+    identity: ModelIdentity
+    licence: str | None
+
+
 def installed() -> tuple[Package, ...]:
     """Every distribution that Python finds here, by name; the one that is imported, once."""
     found: dict[str, Package] = {}
@@ -55,7 +63,7 @@ def installed() -> tuple[Package, ...]:
 
 
 def bill_of_materials(
-    packages: Iterable[Package], models: Iterable[ModelIdentity], build: str, now: float
+    packages: Iterable[Package], models: Iterable[Model], build: str, now: float
 ) -> Json:
     """The document. build: hash over our own program (hex). now: wall seconds."""
     listed = {each.name: each for each in packages}
@@ -162,16 +170,19 @@ def _library(package: Package) -> Json:
     return found
 
 
-def _model(model: ModelIdentity) -> Json:
-    return {
+def _model(model: Model) -> Json:
+    found: Json = {
         "type": "machine-learning-model",
         "bom-ref": _model_reference(model),
-        "name": model.name,
-        "version": model.version,
+        "name": model.identity.name,
+        "version": model.identity.version,
         "description": "Model pack; the hash is that of its signed manifest",
-        "hashes": [{"alg": "SHA-256", "content": model.digest}],
+        "hashes": [{"alg": "SHA-256", "content": model.identity.digest}],
     }
+    if model.licence is not None:
+        found["licenses"] = [{"expression": model.licence}]
+    return found
 
 
-def _model_reference(model: ModelIdentity) -> str:
-    return f"model:{model.name}@{model.version}"
+def _model_reference(model: Model) -> str:
+    return f"model:{model.identity.name}@{model.identity.version}"

@@ -18,7 +18,7 @@ from appliance.acceptance import Acceptance, AcceptanceFile, Standing, standing
 from appliance.cli.build import content_hash, revision
 from appliance.cli.options import config_option, json_option
 from appliance.cli.presentation import as_json, iso_time, local_time, screen, table, warn
-from appliance.cli.sbom import bill_of_materials, installed
+from appliance.cli.sbom import Model, bill_of_materials, installed
 from appliance.clock import SystemClock
 from appliance.config.load import load_site
 from appliance.config.schema import Packs, Site
@@ -49,6 +49,7 @@ class _Model:
     standing: Standing = Standing.UNJUDGED
     acceptance: Acceptance | None = None
     slot: Slot | None = None
+    licence: str | None = None
 
 
 @click.command()
@@ -69,7 +70,7 @@ def version(config: Path, packs: Path | None, *, is_sbom: bool, is_json: bool) -
     site = _site(config)
     models = _judged(_folder_models(packs, site) if packs or not site else _models(site), site)
     if is_sbom:
-        known = [each.identity for each in models if each.identity is not None]
+        known = [Model(each.identity, each.licence) for each in models if each.identity]
         as_json(bill_of_materials(installed(), known, content_hash(), SystemClock().now()))
     elif is_json:
         as_json(
@@ -130,6 +131,7 @@ def _as_plain(model: _Model) -> dict[str, object]:
         "name": model.name,
         "version": identity.version if identity else "",
         "digest": identity.digest if identity else "",
+        "licence": model.licence,
         "signature": "development key" if identity else model.fault,
         "acceptance": model.standing.value,
         "acceptance_by": model.acceptance.by if model.acceptance else "",
@@ -243,7 +245,8 @@ def _model(name: str, open_it: Callable[[], Pack]) -> _Model:
         pack = open_it()
     except (PackError, StorageError) as error:
         return _Model(name, None, error.code, None)
-    return _Model(name, pack.identity, "", None, pack.spec.operating_point)
+    spec = pack.spec
+    return _Model(name, pack.identity, "", None, spec.operating_point, licence=spec.licence)
 
 
 def _slots(site: Site) -> Mapping[str, Slot]:

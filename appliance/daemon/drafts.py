@@ -85,8 +85,15 @@ def modality_of(study: Study) -> str:
 
 
 def _in_words(findings: tuple[Finding, ...]) -> tuple[AlertFinding, ...]:
-    detections = [finding.detection for finding in findings]
     return tuple(
-        AlertFinding(each.bone, each.type, each.side, each.rib_number, each.score)
-        for each in detections
+        AlertFinding(
+            detection.bone,
+            detection.type,
+            detection.side,
+            detection.rib_number,
+            detection.score,
+            finding.score_range,
+        )
+        for finding in findings
+        for detection in (finding.detection,)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -14,12 +15,14 @@ from appliance.domain import (
     Detection,
     Detections,
     Execution,
+    Finding,
     Job,
     NotRead,
     OutOfScope,
     Read,
     Reason,
     Refused,
+    ScoreRange,
     Study,
 )
 from appliance.errors import AnalysisError, DecodeError, OsteonError
@@ -37,6 +40,11 @@ _WORTH_ANOTHER_TRY: Final = frozenset(
     {"decoder-crashed", "inference-crashed", "inference-garbage", "inference-memory"}
 )
 """Anything else would only fail again, and a person waits to be told."""
+
+_BEYOND: Final = {
+    ScoreRange.OUTSIDE: "outside the range in which it was measured",
+    ScoreRange.NOT_MEASURED: "of a model that states no such range",
+}
 
 Ran = Callable[[str, Execution], None]
 """Told of each reading that a pack finished: the pack's name, and how it ran."""
@@ -143,6 +151,7 @@ class Reading:
             "findings": len(judged.findings),
             "urgent": sum(finding.urgent for finding in judged.findings),
             "rule": judged.study.rule,
+            "scores": scores_beyond(judged.findings),
             "model": ", ".join(sorted({_named(each) for each in finished})),
             "device": ", ".join(sorted({each.execution.device for each in finished})),
             "seconds": round(sum(each.execution.latency_s for each in finished), 3),
@@ -180,6 +189,16 @@ def detections_of(
         film = next(facts for facts in shown if facts.spooled_id == job.spooled_ids[0])
         items = tuple(named_by_tags(item, film) for item in items)
     return Detections(job, model.identity, execution, items)
+
+
+def scores_beyond(findings: tuple[Finding, ...]) -> str:
+    """How many scores the packs' evaluation says nothing about, and why; empty for none."""
+    counts = Counter(finding.score_range for finding in findings)
+    return "; ".join(
+        f"{counts[standing]} of {len(findings)} {words}"
+        for standing, words in _BEYOND.items()
+        if counts[standing]
+    )
 
 
 def _named(detections: Detections) -> str:

@@ -12,6 +12,7 @@ from appliance.domain.vocabulary import (
     FractureType,
     Outcome,
     Reason,
+    ScoreRange,
     Side,
     StudyKey,
 )
@@ -68,6 +69,7 @@ class AlertFinding:
     side: Side
     rib_number: int | None
     score: float
+    score_range: ScoreRange = ScoreRange.NOT_MEASURED
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from appliance.domain.instances import Vector
 from appliance.domain.studies import Job
-from appliance.domain.vocabulary import Bone, FractureType, Reason, Side
+from appliance.domain.vocabulary import Bone, FractureType, Reason, ScoreRange, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,8 @@ class Finding:
     series_uid: str
     pack: str
     urgent: bool
+    score_range: ScoreRange = ScoreRange.NOT_MEASURED
+    """Never a reason to keep a finding back."""
 
 
 @dataclass(frozen=True, slots=True)

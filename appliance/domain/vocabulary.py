@@ -65,6 +65,15 @@ class Side(StrEnum):
     UNDETERMINED = "side-undetermined"
 
 
+class ScoreRange(StrEnum):
+    """How a score stands to the span of scores in which its pack measured what they mean."""
+
+    WITHIN = "within"
+    OUTSIDE = "outside"
+    NOT_MEASURED = "not-measured"
+    """The pack states no such span: nothing is known, which is less than `WITHIN`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why a study was refused or not read: a stable code of the catalogue, and its particulars.

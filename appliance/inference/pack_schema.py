@@ -16,6 +16,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
 Label = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+Licence = Annotated[str, Field(pattern=r"^[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*$")]
 Sentences = tuple[Text, ...]
 
 
@@ -34,6 +35,19 @@ class Span(_Part):
 
     at_least: Positive = Field(description="Smallest value that is accepted.")
     at_most: Positive = Field(description="Largest value that is accepted.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.at_least > self.at_most:
+            raise ValueError("at_least is above at_most")
+        return self
+
+
+class ScoreSpan(_Part):
+    """A lowest and a highest score, both included."""
+
+    at_least: Fraction = Field(description="Lowest score that occurred.")
+    at_most: Fraction = Field(description="Highest score that occurred.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -132,6 +146,11 @@ class PackSpec(_Part):
     rollback_index: Annotated[int, Field(ge=0)] = Field(
         description="Rises when older packs must no longer be loaded."
     )
+    licence: Licence | None = Field(
+        default=None,
+        description="Of all files of the pack together, as an SPDX expression. Left out: not "
+        "stated.",
+    )
     summary: Text = Field(description="What it does, in one sentence.")
     intended_use: Text = Field(description="For whom and what it is meant.")
     limits: Sentences = Field(description="What it cannot see, one sentence each.")
@@ -147,6 +166,11 @@ class PackSpec(_Part):
         description="What it marks."
     )
     operating_point: OperatingPoint = Field(description="Thresholds on the score.")
+    measured_scores: ScoreSpan | None = Field(
+        default=None,
+        description="Scores that occurred where the pack was evaluated; what one outside of them "
+        "means was not measured. Left out: not known.",
+    )
     tolerance: Tolerance = Field(description="Allowed differences on the golden cases.")
     budget: Budget = Field(description="Memory and time.")
     golden: Annotated[tuple[GoldenSpec, ...], Field(min_length=1)] = Field(

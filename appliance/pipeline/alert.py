@@ -12,7 +12,15 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from appliance.domain import Bone, Detection, FilmRegion, Finding, FractureType, VolumeRegion
+from appliance.domain import (
+    Bone,
+    Detection,
+    FilmRegion,
+    Finding,
+    FractureType,
+    ScoreRange,
+    VolumeRegion,
+)
 from appliance.errors import AnalysisError
 
 if TYPE_CHECKING:
@@ -23,10 +31,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """A pack's two thresholds, from its `pack.yaml`."""
+    """A pack's two thresholds, and where its scores were measured, from its `pack.yaml`.
+
+    measured: lowest and highest score in the pack's evaluation; None where it states none.
+    """
 
     report: float
     alert: float
+    measured: tuple[float, float] | None = None
+
+    def range_of(self, score: float) -> ScoreRange:
+        """Whether the evaluation can say what this score means; both ends belong to the span."""
+        if self.measured is None:
+            return ScoreRange.NOT_MEASURED
+        low, high = self.measured
+        return ScoreRange.WITHIN if low <= score <= high else ScoreRange.OUTSIDE
 
 
 class Threshold(StrEnum):
@@ -129,7 +148,13 @@ def reported(
     points: by pack name. Raises AnalysisError("score-invalid") for a score outside [0, 1].
     """
     kept = [
-        Finding(item, done.job.series_uid, done.job.pack, urgent=False)
+        Finding(
+            item,
+            done.job.series_uid,
+            done.job.pack,
+            urgent=False,
+            score_range=points[done.job.pack].range_of(item.score),
+        )
         for done in detections
         for item in done.items
         if _checked(item.score) >= points[done.job.pack].report

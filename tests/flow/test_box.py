@@ -60,6 +60,11 @@ def test_an_urgent_finding_is_mailed_printed_and_sent_to_the_pacs(
     page = text_of(site.printer.printed()[-1], tmp_path)
     for words in (case, "Canary", "CANARY-77", "not for diagnosis"):
         assert words in page
+    # the pack's range ends below its alerts: the finding is told all the same, and this with it
+    outside = "outside the range in which it was measured"
+    shown = site.box.command("show", case, "--json").stdout
+    for told in (mail, page, shown):
+        assert outside in " ".join(told.split())
     results = site.results_of(image)
     assert sorted(each["Modality"] for each in results) == ["OT", "SR"]
     assert all(case in each["SeriesDescription"] for each in results)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -9,7 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from appliance.inference.manifest import Trust
+from appliance.inference.package import open_pack
+from models.training import measured_scores
 from models.training.evaluate.__main__ import main
+from models.training.sign import sign
 from tests.simulators import spot_pack
 from tests.simulators.labelled_sets import coco, write_coco, write_picture
 
@@ -61,6 +66,15 @@ def test_a_set_of_ones_own_is_read_by_the_box_and_reported(
     assert "README.md" in told
     assert "wrong" not in told
     assert "wrong" not in report  # the name of a film may be that of a patient
+
+    pack = packs / spot_pack.NAME
+    measured_scores.main([str(pack), "--evaluation", str(tmp_path / "out")])
+    sign(pack)
+    stated = open_pack(pack, Trust.shipped()).spec.measured_scores
+    (section,) = json.loads((folder / "scores.json").read_text("utf-8"))["sections"]
+    assert stated is not None
+    assert section["scores"] == [stated.at_least, stated.at_most]
+    assert (section["readings"], stated.at_least > 0.6) == (4, True)  # the spots score so
 
 
 @pytest.mark.parametrize(

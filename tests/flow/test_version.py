@@ -63,6 +63,9 @@ def test_the_bill_of_materials_lists_all_that_is_installed_with_licences() -> No
     model = components["dr-fracture"]
     assert model["type"] == "machine-learning-model"
     assert len(model["hashes"][0]["content"]) == 64
+    for name in ("ct-thorax-fracture", "dr-fracture"):
+        (licence,) = components[name]["licenses"]
+        assert licence["expression"].startswith("Apache-2.0 AND CC-BY-")
 
 
 def test_every_reference_in_the_bill_leads_somewhere() -> None:

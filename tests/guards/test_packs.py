@@ -40,3 +40,13 @@ def test_every_pack_is_small() -> None:
 def test_no_pack_has_fewer_than_two_golden_cases() -> None:
     for folder in _tracked_packs():
         assert len(open_pack(folder, Trust.shipped()).golden) >= 2, folder.name
+
+
+def test_every_pack_states_its_licence_and_where_its_scores_were_measured() -> None:
+    for folder in _tracked_packs():
+        spec = open_pack(folder, Trust.shipped()).spec
+        assert spec.licence, folder.name
+        assert spec.measured_scores is not None, folder.name
+        # a range that leaves out where alerts begin would put every alert outside of it
+        assert spec.measured_scores.at_least <= spec.operating_point.report, folder.name
+        assert spec.operating_point.alert < spec.measured_scores.at_most, folder.name

@@ -163,3 +163,6 @@ def test_every_package_is_in_the_bill_of_materials(root: Path) -> None:
     assert len(debian) == installed > 100
     assert all(each["licenses"] for each in debian)
     assert any(each.get("purl", "").startswith("pkg:pypi/") for each in bill["components"])
+    packs = [each for each in bill["components"] if each["type"] == "machine-learning-model"]
+    assert len(packs) == len(list((root / "usr/share/osteon/models").glob("*/pack.yaml"))) > 0
+    assert all(each["licenses"] for each in packs)

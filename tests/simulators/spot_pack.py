@@ -86,6 +86,7 @@ def write(folder: Path, version: str = "0.1.0.1", twist: Twist = SOUND) -> Path:
         bones=["leg"],
         findings=[{"label": "spot", "bone": "leg", "type": "unspecified"}],
         operating_point={"report": 0.4, "alert": 0.6},
+        measured_scores={"at_least": 0.35, "at_most": 0.5},
         tolerance={"score": 0.1, "position": 20.0},
     )
     runtime = OnnxRuntime(network(twist), Device.CPU)

@@ -27,6 +27,7 @@ from appliance.domain import (
     MessageKind,
     PatientFacts,
     Reason,
+    ScoreRange,
     Side,
 )
 from appliance.errors import ConfigError
@@ -44,13 +45,20 @@ PATIENT = PatientFacts(
 LONG_NAME = "Longname-" * 7 + " " + "Second-Name " * 5 + "(欧阳" + "娜" * 60 + ")"
 
 
-def content(count: int = 1, kind: MessageKind = MessageKind.CLINICAL_ALERT) -> PageContent:
+def content(
+    count: int = 1,
+    kind: MessageKind = MessageKind.CLINICAL_ALERT,
+    ranges: tuple[ScoreRange, ...] = (ScoreRange.WITHIN,),
+) -> PageContent:
     marked = tuple(
         (rib(place % 12 + 1, score=0.95 - 0.02 * place, kind=kind_, side=side), place < 3)
         for place, kind_, side in zip(range(count), cycle(FractureType), cycle(Side), strict=False)
     )
     request = ct_request(marked)
-    findings = request.read.findings
+    findings = tuple(
+        replace(item, score_range=standing)
+        for item, standing in zip(request.read.findings, cycle(ranges), strict=False)
+    )
     summary = AlertSummary(
         case=CASE,
         kind=kind,
@@ -122,11 +130,19 @@ def test_in_chinese(tmp_path: Path) -> None:
         assert words in said, words
 
 
+def test_it_says_which_scores_were_not_measured(tmp_path: Path) -> None:
+    said = text(render_page(content(4, ranges=tuple(ScoreRange))), tmp_path)
+    assert "Score outside the range in which it was measured: finding 2" in said
+    assert "states no range in which it was measured: finding 3" in said
+    within = text(render_page(content(4)), tmp_path)
+    assert "range in which it was measured" not in within
+
+
 @pytest.mark.parametrize("language", languages())
 def test_the_most_that_a_page_can_hold_stays_on_it_without_overlap(
     tmp_path: Path, language: str
 ) -> None:
-    full = content(14, MessageKind.AMENDED_ALERT)
+    full = content(14, MessageKind.AMENDED_ALERT, tuple(ScoreRange))
     full = replace(
         full,
         language=language,

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import dcmread
 
-from appliance.domain import Bone, FractureType, Side, VolumeRegion
+from appliance.domain import Bone, FractureType, ScoreRange, Side, VolumeRegion
 from appliance.imaging import Volume
 from appliance.pipeline.results.geometry import index_box, slice_rectangle
 from appliance.pipeline.results.make import make_results
@@ -79,6 +79,23 @@ def test_one_group_for_each_finding_with_site_side_score_and_model() -> None:
     unnumbered = named(second, "Finding Site")[0]
     assert unnumbered.ConceptCodeSequence[0].CodeValue == "113197003"
     assert named(second, "Fracture type")[0].ConceptCodeSequence[0].CodeValue == "buckle"
+
+
+def test_each_group_says_whether_its_score_was_measured() -> None:
+    request = ct_request(((rib(7, score=0.97), True), (rib(8, score=0.8), True), (rib(9), False)))
+    standings = (ScoreRange.OUTSIDE, ScoreRange.WITHIN, ScoreRange.NOT_MEASURED)
+    findings = tuple(
+        replace(finding, score_range=standing)
+        for finding, standing in zip(request.read.findings, standings, strict=True)
+    )
+    made = report(replace(request, read=replace(request.read, findings=findings)))
+    said = named(made, "Whether the score lies where scores were measured")
+    assert [each.ConceptCodeSequence[0].CodeMeaning for each in said] == [
+        "Score outside the range in which it was measured",
+        "Score within the range in which it was measured",
+        "Range of the score not measured",
+    ]
+    assert all(len(each.ConceptCodeSequence[0].CodeValue) <= 16 for each in said)  # SH
 
 
 def test_a_volume_region_is_a_rectangle_in_the_frame_of_reference() -> None:

@@ -18,6 +18,7 @@ from appliance.domain import (
     FractureType,
     Job,
     ModelIdentity,
+    ScoreRange,
     VolumeRegion,
 )
 from appliance.errors import AnalysisError
@@ -110,6 +111,25 @@ def test_a_score_that_is_none_is_an_error_and_never_not_urgent(score: float) -> 
 def test_only_what_reaches_the_reporting_threshold_is_a_finding_the_strongest_first() -> None:
     done = _detections(found(0.29), found(0.3), found(0.8))
     assert [one.detection.score for one in reported([done], POINTS)] == [0.8, 0.3]
+
+
+@pytest.mark.parametrize(
+    ("measured", "score", "standing"),
+    [
+        ((0.3, 0.9), 0.3, ScoreRange.WITHIN),
+        ((0.3, 0.9), 0.9, ScoreRange.WITHIN),
+        ((0.3, 0.9), 0.901, ScoreRange.OUTSIDE),
+        ((0.4, 0.9), 0.35, ScoreRange.OUTSIDE),
+        (None, 0.5, ScoreRange.NOT_MEASURED),
+    ],
+)
+def test_a_score_out_of_the_measured_range_is_said_and_changes_no_decision(
+    measured: tuple[float, float] | None, score: float, standing: ScoreRange
+) -> None:
+    points = {"ct": OperatingPoint(0.3, 0.6, measured)}
+    decision = decide(reported([_detections(found(score))], points), DEFAULT_TABLE, points)
+    assert [finding.score_range for finding in decision.findings] == [standing]
+    assert decision.study == decide((found(score),), DEFAULT_TABLE, POINTS).study
 
 
 def _detections(*findings: Finding) -> Detections:

@@ -56,10 +56,13 @@ def model_of(pack: Pack, use: PackUse, clock: Clock, *, niceness: int = 0) -> Mo
     """A pack as the site wants it to run; its child is not started yet."""
     own = pack.spec.operating_point
     alert = own.alert if use.alert_threshold is None else max(own.report, use.alert_threshold)
+    span = pack.spec.measured_scores
     return Model(
         identity=pack.identity,
         spec=pack.spec,
-        point=OperatingPoint(own.report, alert),
+        point=OperatingPoint(
+            own.report, alert, None if span is None else (span.at_least, span.at_most)
+        ),
         host=InferenceHost(pack, replace(host_settings(use), niceness=niceness), clock),
     )
 

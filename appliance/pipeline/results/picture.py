@@ -103,7 +103,7 @@ def _list(canvas: Canvas, texts: Catalogue, items: tuple[Numbered, ...], shown: 
         column, row = divmod(place, _MOST_LINES // 2)
         detection = item.finding.detection
         words = texts.finding(detection.bone, detection.side, detection.rib_number, detection.type)
-        score = texts.text("terms.score", score=f"{detection.score:.2f}")
+        score = texts.score(detection.score, item.finding.score_range)
         colour = URGENT if item.finding.urgent else OTHER
         area = Area(_LIST.left + column * width, _LIST.top + row * (_LINE + 8), width - 20, _LINE)
         canvas.fitting_text(

@@ -132,6 +132,8 @@ def _group(
 def _evaluations(item: Located) -> Iterator[sr.QualitativeEvaluation]:
     urgency = terminology.URGENT if item.finding.urgent else terminology.NOT_URGENT
     yield sr.QualitativeEvaluation(name=_code(terminology.URGENCY), value=_code(urgency))
+    standing = terminology.score_range(item.finding.score_range)
+    yield sr.QualitativeEvaluation(name=_code(terminology.SCORE_RANGE), value=_code(standing))
     if kind := terminology.fracture_type(item.finding.detection.type):
         yield sr.QualitativeEvaluation(name=_code(terminology.FRACTURE_TYPE), value=_code(kind))
 

