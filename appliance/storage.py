@@ -30,6 +30,15 @@ def storage_error(error: OSError) -> StorageError:
     return StorageError(code, name)
 
 
+def fsync_file(file: Path) -> None:
+    """Make a file that somebody else has written durable, its size and its blocks among it."""
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def fsync_folder(folder: Path) -> None:
     """Make names that were added to or taken from a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

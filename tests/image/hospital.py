@@ -50,6 +50,12 @@ class Site:
         self.comes_up()
 
     def comes_up(self) -> None:
+        """After a start: wait until it receives and all units work."""
+        self.receives()
+        self.until(self.is_at_work)
+        self.say("boot to all at work", self.vm.seconds())
+
+    def receives(self) -> None:
         """After a start: its packs are there before it looks for a stick."""
         self.is_running()
         self.until(lambda: self.vm.run("test", "-d", "/data/osteon", is_checked=False).status == 0)
@@ -58,8 +64,6 @@ class Site:
         self.vm.run("touch", GO)
         self.until(self.answers_echo)
         self.say("boot to receiving", self.vm.seconds())
-        self.until(self.is_at_work)
-        self.say("boot to all at work", self.vm.seconds())
 
     def is_running(self) -> None:
         """Wait for the kernel and systemd."""

@@ -224,7 +224,7 @@ def falls_back_from_one_that_does_not_start(site: Site, image: MadeImage) -> Non
     """Three starts end before there is a root; the fourth is the system before."""
     installs(site, image)
     site.vm.restarts(lambda: site.vm.run("osteon", "update", "os", "restart"))
-    site.comes_up()
+    site.receives()
     assert site.version() == NEXT
     site.vm.run("systemctl", "start", "osteon-os-install.service", seconds=SLOW)
     told = site.system()

@@ -96,6 +96,9 @@ def started(root: Path, tmp_path: Path) -> Iterator[Started]:
 def test_a_read_only_root_is_a_box_at_work(started: Started, tmp_path: Path) -> None:
     wait_until(started.answers, 120)
     assert started.failed() == ""
+    timers = started.machine.run("systemctl", "list-timers", "--no-legend").stdout
+    assert "osteon-os-install.timer" in timers
+    assert "sysupdate" not in timers, "Osteon alone installs systems, and restarts"
     assert started.machine.run("findmnt", "-no", "OPTIONS", "/").stdout.startswith("ro")
     sealed = started.folder / "data/credstore/osteon.master-key"
     assert sealed.stat().st_mode & 0o77 == 0

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.errors import UpdateError
-from appliance.storage import fsync_folder, storage_error
+from appliance.storage import fsync_file, fsync_folder, storage_error
 from appliance.update.layout import is_version
 
 _ENTRY: Final = re.compile(r"([a-z0-9-]+)_([0-9.]+)(?:\+(\d+)(?:-\d+)?)?\.efi")
@@ -78,14 +78,16 @@ class BootLoader:
     def keep(self, version: str) -> None:
         """From here on the image's entry outlives a power cut.
 
-        FAT has no journal: a name that was not flushed with its folder is gone, its blocks are not.
+        FAT has no journal, and keeps a file's size and first block beside its name: after a rename
+        that nobody has flushed, the new name is missing, or there with a size of 0.
 
         Raises:
             UpdateError: `os-boot-entry-missing`.
             StorageError: `storage-failed`.
         """
-        self._file(version)
+        file = self.folder / self._file(version)
         try:
+            fsync_file(file)
             fsync_folder(self.folder)
         except OSError as error:
             raise storage_error(error) from error
