@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,7 @@ from appliance.provision.importing import (
 from appliance.provision.key_home import KeyCredential
 from appliance.provision.keyseal import SYSTEM_SEALS
 from appliance.provision.programs import answer_of
+from appliance.provision.refusal import REFUSED, forget_refusal, keep_refusal
 from appliance.provision.stick import FAULTS_FILE, Stick
 from appliance.provision.volume import LABELS, mounted, wait_for_volume
 from appliance.signing import DeviceSigner
@@ -57,6 +59,11 @@ identity_option = click.option(
     metavar="FOLDER",
     help="Where the device's identity lies.",
 )
+
+refused_option = click.option(
+    "--refused", type=click.Path(path_type=Path), default=REFUSED, hidden=True
+)
+"""Where the screen finds why a stick's site YAML was not taken."""
 
 
 @click.group("first-boot")
@@ -196,6 +203,7 @@ def master_key_verb() -> None:
     help="At start: only a first site YAML, only a signed one; no volume is no error.",
 )
 @click.option("--then-start", metavar="UNIT", help="What to start when the site YAML is a new one.")
+@refused_option
 @config_option
 def import_verb(  # noqa: PLR0913 - the options of one command
     *,
@@ -205,6 +213,7 @@ def import_verb(  # noqa: PLR0913 - the options of one command
     fingerprint: str | None,
     signers: tuple[Path, ...],
     then_start: str | None,
+    refused: Path,
     config: Path,
     unattended: bool,
 ) -> None:
@@ -215,22 +224,17 @@ def import_verb(  # noqa: PLR0913 - the options of one command
         screen().print(f"{config} is there already: left as it is.", soft_wrap=True)
         return
     voucher = Voucher(signers, _confirming(fingerprint, is_unattended=unattended))
-    with ExitStack() as stack:
-        if folder is not None:
-            stick = Stick(folder)
-        else:
-            volume = wait_for_volume(labels or LABELS, wait, SystemClock())
-            if volume is None and unattended:
-                screen().print("No stick with a site YAML; `osteon first-boot import` takes one.")
-                return
-            if volume is None:
-                raise ConfigError("volume-missing", " or ".join(labels or LABELS))
-            stick = stack.enter_context(mounted(volume))
-        try:
-            taken = import_site(stick, config, voucher, SystemClock().now())
-        except ConfigError as error:
-            _tell_stick(stick, error)
-            raise
+    where = _Where(folder, labels or LABELS, wait)
+    try:
+        taken = _taken(where, config, voucher, is_unattended=unattended)
+    except (ConfigError, StorageError) as error:
+        if error.code != "volume-missing":
+            keep_refusal(refused, error, SystemClock().now())
+        raise
+    if taken is None:
+        screen().print("No stick with a site YAML; `osteon first-boot import` takes one.")
+        return
+    forget_refusal(refused)
     _show(taken, config)
     if not taken.has_changed:
         return
@@ -240,6 +244,36 @@ def import_verb(  # noqa: PLR0913 - the options of one command
         # The sockets are made from the site YAML when systemd reads its units: it did so before.
         answer_of(["systemctl", "daemon-reload"])
         answer_of(["systemctl", "--no-block", "start", then_start])
+
+
+@dataclass(frozen=True, slots=True)
+class _Where:
+    """A folder, or a volume with one of the labels that may be so many seconds in coming."""
+
+    folder: Path | None
+    labels: tuple[str, ...]
+    wait: float
+
+
+def _taken(
+    where: _Where, config: Path, voucher: Voucher, *, is_unattended: bool
+) -> Imported | None:
+    """What was taken; None where nobody is there and there is no stick."""
+    with ExitStack() as stack:
+        if where.folder is not None:
+            stick = Stick(where.folder)
+        else:
+            volume = wait_for_volume(where.labels, where.wait, SystemClock())
+            if volume is None and is_unattended:
+                return None
+            if volume is None:
+                raise ConfigError("volume-missing", " or ".join(where.labels))
+            stick = stack.enter_context(mounted(volume))
+        try:
+            return import_site(stick, config, voucher, SystemClock().now())
+        except ConfigError as error:
+            _tell_stick(stick, error)
+            raise
 
 
 def _confirming(given: str | None, *, is_unattended: bool) -> Confirm:

@@ -11,6 +11,7 @@ from types import FrameType
 import click
 
 from appliance import journal
+from appliance.cli.first_boot import refused_option
 from appliance.cli.options import config_option
 from appliance.clock import SystemClock
 from appliance.errors import UsageError
@@ -52,6 +53,7 @@ from appliance.wipe.journal import DONE, FOLDER
 @click.option(
     "--cgroups", type=click.Path(path_type=Path), multiple=True, default=CGROUPS, hidden=True
 )
+@refused_option
 @config_option
 def screen_verb(  # noqa: PLR0913 - the options of one command
     *,
@@ -61,6 +63,7 @@ def screen_verb(  # noqa: PLR0913 - the options of one command
     wiped: Path,
     table: Path,
     cgroups: tuple[Path, ...],
+    refused: Path,
 ) -> None:
     """Show how the box stands, until it is ended; Enter opens the technician's menu.
 
@@ -77,6 +80,6 @@ def screen_verb(  # noqa: PLR0913 - the options of one command
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGHUP, end)
     clock = SystemClock()
-    looker = Looker(Places(config, identity, wiped, cgroups, table), clock)
+    looker = Looker(Places(config, identity, wiped, refused, cgroups, table), clock)
     with opened() as terminal:
         Screen(terminal, looker, door, clock).run(stop)

@@ -24,6 +24,7 @@ from appliance.ledger.models import ModelStates
 from appliance.ledger.work import WorkLedger
 from appliance.provision.handover import listening_addresses
 from appliance.provision.identity import read_device_id
+from appliance.provision.refusal import read_refusal
 from appliance.screen.mounts import TABLE
 from appliance.screen.setting import setting_of
 from appliance.screen.status import LastStudy, Listener, Setting, StandingFault, Status, WipeEnd
@@ -49,13 +50,14 @@ class Places:
     """Where to look.
 
     identity: a copy of the record of the device's identity. wiped: a copy of what a wipe leaves to
-    say of itself. cgroups: the folders in one of which systemd has one for each running unit.
-    table: of file systems, fstab(5).
+    say of itself. refused: see `appliance.provision.refusal`. cgroups: the folders in one of which
+    systemd has one for each running unit. table: of file systems, fstab(5).
     """
 
     config: Path
     identity: Path
     wiped: Path
+    refused: Path
     cgroups: tuple[Path, ...] = CGROUPS
     table: Path = TABLE
 
@@ -79,9 +81,17 @@ class Looker:
         setting, site, refusal = setting_of(self._places.config, "receive", self._places.table)
         if refusal is not None and setting is not Setting.NONE:
             self._faults.append(StandingFault(Notice("config-refused").code, "site.yaml"))
+        self._refused()
         if site is None:
             return self._status(now, setting, device_id)
         return self._at_work(now, setting, device_id, site)
+
+    def _refused(self) -> None:
+        """A stick whose site YAML was not taken, and no other one since."""
+        refusal = self._read(lambda: read_refusal(self._places.refused), "stick", None)
+        if refusal is not None:
+            fault = StandingFault(refusal.code, "stick not taken", refusal.at, refusal.detail)
+            self._faults.append(fault)
 
     def at_this_time(self, status: Status) -> Status:
         """The same, with the time of now: it shows that the screen is alive."""

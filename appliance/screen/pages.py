@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from appliance.error_catalogue import CATALOGUE
+from appliance.error_catalogue.at_screen import hint_at_screen
 from appliance.screen.idle_pages import IDLE_PAGES
 from appliance.screen.items import MENU, Item
 from appliance.screen.lines import LABEL, Line, Style, fact, time_text
@@ -22,6 +23,7 @@ from appliance.screen.words import COLUMNS, ROWS, cut, folded, plain
 _FAULTS_SECONDS: Final = 8
 """How long each page of faults stays, where there are more than fit."""
 _FAULT_ROWS: Final = 8
+_CAUSE_ROWS: Final = 2
 _MOST_CASES: Final = 3
 _MODEL_ROWS: Final = 2
 _FEET: Final = {
@@ -71,6 +73,12 @@ def _status(status: Status) -> Iterator[Line]:
     for row in folded(said.text, COLUMNS - 2):
         yield Line(f" {row:<{COLUMNS - 2}} ", style)
     yield Line()
+    if status.setting is Setting.NONE and status.faults:
+        # Before what to do: somebody has done it, and waits to hear why it did not help.
+        yield from _faults(status)
+        yield Line()
+        yield from IDLE_PAGES[status.setting](status)
+        return
     if status.setting in IDLE_PAGES:
         yield from IDLE_PAGES[status.setting](status)
         if status.faults:
@@ -143,8 +151,11 @@ def _fault(fault: StandingFault, zone: str) -> Iterator[Line]:
     since = "" if fault.since is None else f", since {time_text(fault.since, zone, '%m-%d %H:%M')}"
     about = f"  {fault.about}" if fault.about else ""
     yield Line(cut(f" {fault.code}{about}{since}"), Style.BOLD)
-    known = CATALOGUE.get(fault.code)
-    hint = known.hint if known is not None else "See errors.md in the manual."
+    if fault.found is not None:
+        known = CATALOGUE.get(fault.code)
+        for text in (fault.found, known.meaning if known is not None else ""):
+            yield from map(Line, folded(f"   {text}", COLUMNS, "   ")[:_CAUSE_ROWS] if text else ())
+    hint = hint_at_screen(fault.code) or "See errors.md in the manual."
     yield from (Line(row) for row in folded(f"   to do: {hint}", COLUMNS, "   "))
 
 

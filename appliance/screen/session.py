@@ -17,6 +17,7 @@ from appliance.audit.events import AuditEvent, AuditKind
 from appliance.clock import Clock
 from appliance.config.pin import is_pin
 from appliance.error_catalogue import CATALOGUE
+from appliance.error_catalogue.at_screen import hint_at_screen
 from appliance.errors import Notice, OsteonError, place_of
 from appliance.screen.attempts import AttemptsFile, failed, this_boot, wait_left
 from appliance.screen.items import OFFERED, Access, Item
@@ -233,7 +234,7 @@ class Session:
             self._dialogue.say(str(fault))
         known = CATALOGUE.get(error.code)
         if known is not None:
-            self._dialogue.say(f"Meaning: {known.meaning}\nTo do: {known.hint}")
+            self._dialogue.say(f"Meaning: {known.meaning}\nTo do: {hint_at_screen(error.code)}")
 
     def _note(self, kind: AuditKind, detail: str, *, is_success: bool = True) -> bool:
         say = journal.event if is_success else journal.warn

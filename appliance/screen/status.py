@@ -49,11 +49,15 @@ class LastStudy:
 
 @dataclass(frozen=True, slots=True)
 class StandingFault:
-    """Something to mend. since: wall second; None: just found."""
+    """Something to mend. since: wall second; None: just found.
+
+    found: what it was, for whoever stands there with what is to be mended: told with its cause.
+    """
 
     code: str
     about: str
     since: float | None = None
+    found: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from enum import Enum, auto
 from typing import Final
 
 from appliance.error_catalogue import CATALOGUE
+from appliance.error_catalogue.at_screen import hint_at_screen
 from appliance.screen.items import MENU, Item
 from appliance.screen.messages import Asked, Ended, FromSession, Opened, PinWanted, Said
 from appliance.screen.states import TABLE, Do, Event, State
@@ -168,7 +169,7 @@ def _told(after: Visit, happening: Happening, now: float) -> Visit:
             # Systemd hangs up at once where somebody is in the menu already.
             if not (code or after.items or after.lines):
                 code = "menu-unreachable"
-            said = _lines(f"{CATALOGUE[code].meaning} {CATALOGUE[code].hint}") if code else ()
+            said = _lines(f"{CATALOGUE[code].meaning} {hint_at_screen(code)}") if code else ()
             after = replace(after, lines=(*after.lines, *said), typed="", items=())
         case _:
             pass

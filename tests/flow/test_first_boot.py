@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from appliance.cli.first_boot import first_boot
 from appliance.config.example import example_yaml
 from appliance.errors import ConfigError
 from appliance.provision.keyseal import CredentialSeal, Protection
+from appliance.provision.refusal import read_refusal
 from tests.simulators.box import OSTEON, ROOT
 from tests.simulators.mail import free_port
 from tests.simulators.packs import write_pack
@@ -80,7 +82,7 @@ def box(tmp_path: Path) -> Path:
 def take(stick: Path, box: Path, *more: str) -> subprocess.CompletedProcess[str]:
     return osteon(
         *("first-boot", "import", "--from", stick, "--config", box / "site.yaml"),
-        *("--signers", box / "site-signers", *more),
+        *("--signers", box / "site-signers", "--refused", box / "run" / "refused.json", *more),
     )
 
 
@@ -124,6 +126,7 @@ def test_a_person_confirms_an_unsigned_file_by_its_first_digits(
         [
             *(*OSTEON, "first-boot", "import", "--from", stick),
             *("--config", box / "site.yaml", "--signers", box / "site-signers"),
+            *("--refused", box / "run" / "refused.json"),
         ],
         stdin=terminal,
         capture_output=True,
@@ -228,7 +231,13 @@ def test_a_bad_stick_changes_nothing_and_is_told_why(
     spoil(maker(stick, box))
     # In this process: there are many of them, and the tests around run the command itself.
     words = ["import", "--from", str(stick), "--config", str(box / "site.yaml")]
-    done = CliRunner().invoke(first_boot, [*words, "--signers", str(box / "site-signers")])
+    words += [
+        "--signers",
+        str(box / "site-signers"),
+        "--refused",
+        str(box / "run" / "refused.json"),
+    ]
+    done = CliRunner().invoke(first_boot, words)
     assert isinstance(done.exception, ConfigError)
     assert done.exception.code == REFUSALS[spoil]
     assert (box / "site.yaml").read_text() == "what was there"
@@ -236,6 +245,9 @@ def test_a_bad_stick_changes_nothing_and_is_told_why(
     told = (stick / "osteon-faults.txt").read_text()
     assert REFUSALS[spoil] in told
     assert "To do: " in told
+    refusal = read_refusal(box / "run" / "refused.json")
+    assert refusal is not None
+    assert refusal.code == REFUSALS[spoil]
 
 
 def test_every_fault_is_written_onto_the_stick_with_its_line(stick: Path, box: Path) -> None:
@@ -255,6 +267,37 @@ def test_a_signature_that_is_wrong_is_not_passed_over_for_a_fingerprint(
     done = take(stick, box, "--fingerprint", digits_of(stick / "site.yaml"))
     assert "site-signature-wrong" in done.stderr
     assert not (box / "site.yaml").exists()
+
+
+def test_the_screen_has_the_reason_until_one_is_taken(
+    stick: Path, box: Path, tmp_path: Path
+) -> None:
+    place = box / "run" / "refused.json"
+    good = (stick / "site.yaml").read_text()
+    maker(stick, box).faults()
+    sign(stick / "site.yaml", tmp_path / "hospital")
+    assert take(stick, box, "--unattended").returncode == 2
+    refusal = read_refusal(place)
+    assert refusal is not None
+    assert refusal.code == "config-invalid"
+    assert re.match(r"line \d+: dicom\.prot: ", refusal.detail)
+    # Its user is nobody's.
+    assert (place.stat().st_mode & 0o777, place.parent.stat().st_mode & 0o777) == (0o644, 0o755)
+    (stick / "site.yaml").unlink()
+    assert "stick-empty" in take(stick, box, "--unattended").stderr
+    refusal = read_refusal(place)
+    assert refusal is not None
+    assert refusal.code == "stick-empty"
+    (stick / "site.yaml").write_text(good)
+    sign(stick / "site.yaml", tmp_path / "hospital")
+    assert take(stick, box, "--unattended").returncode == 0
+    assert read_refusal(place) is None
+
+
+def test_what_cannot_be_told_to_the_screen_changes_no_refusal(stick: Path, box: Path) -> None:
+    (box / "run").write_text("in the way")
+    done = take(stick, box, "--unattended")
+    assert (done.returncode, "site-unsigned" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("given", ["", "0" * 64, "first 63"])
@@ -314,6 +357,7 @@ def test_a_volume_is_found_by_its_label_and_left_unmounted(
         done = osteon(
             *("first-boot", "import", "--from-label", label.lower(), "--unattended"),
             *("--config", box / "site.yaml", "--signers", box / "site-signers"),
+            *("--refused", box / "run" / "refused.json"),
         )
         assert done.returncode == 0, done.stderr
         assert (box / "site.yaml").read_text() == (stick / "site.yaml").read_text()
@@ -330,6 +374,7 @@ def test_faults_reach_a_volume_that_was_mounted_for_reading(
         done = osteon(
             *("first-boot", "import", "--from-label", label, "--unattended"),
             *("--config", box / "site.yaml", "--signers", box / "site-signers"),
+            *("--refused", box / "run" / "refused.json"),
         )
     assert done.returncode == 2
     assert "was written onto the stick" in done.stdout

@@ -108,6 +108,7 @@ def console(
     door = folder / "door"
     identity = identity or folder / "identity"
     where = ("--config", config, "--table", folder / "fstab")
+    where += ("--refused", folder / "refused.json")
     environment = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
     acting = [
         *(*OSTEON, "technician", *where, "--stick", stick, "--identity", identity),

@@ -15,9 +15,11 @@ from appliance.config.example import example_yaml
 from appliance.config.schema import Site
 from appliance.daemon.state import StateFolder
 from appliance.domain import AlertSummary, CaseCode, MessageKind, Reason
+from appliance.errors import ConfigError
 from appliance.ledger.codec import encode
 from appliance.ledger.delivery import DeliveryLedger, Moment, Progress
 from appliance.ledger.models import ModelState, ModelStates
+from appliance.provision.refusal import forget_refusal, keep_refusal
 from appliance.screen.looking import Looker, Places, open_ports
 from appliance.screen.status import Setting, StandingFault, Status, WipeEnd
 from appliance.sealing import MasterKey
@@ -56,6 +58,7 @@ class Bed:
             config=self.config,
             identity=self.folder / "identity.json",
             wiped=self.folder / "done.json",
+            refused=self.folder / "refused.json",
             cgroups=(self.folder / "cgroups",),
             table=self.folder / "fstab",
         )
@@ -86,6 +89,19 @@ def test_a_box_without_a_file_or_with_the_example_is_not_set_up(bed: Bed) -> Non
         (bed.folder / name).write_text(example_yaml())
     assert bed.look().setting is Setting.NONE
     assert bed.look().faults == ()
+
+
+def test_a_stick_that_was_refused_is_told_whatever_the_box_does(bed: Bed) -> None:
+    place = bed.folder / "refused.json"
+    keep_refusal(place, ConfigError("site-unsigned", "9b1d 0000"), 7.0)
+    told = StandingFault("site-unsigned", "stick not taken", 7.0, "9b1d 0000")
+    assert (bed.look().setting, bed.look().faults) == (Setting.NONE, (told,))
+    bed.write()
+    assert (bed.look().setting, told in bed.look().faults) == (Setting.IN_USE, True)
+    forget_refusal(place)
+    assert told not in bed.look().faults
+    place.write_text("{")
+    assert ("storage-failed", "stick") in codes(bed.look())
 
 
 def test_a_box_that_lost_its_file_is_no_new_one(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ import click
 from appliance import journal
 from appliance.audit.events import AuditEvent
 from appliance.audit.report import report
-from appliance.cli.first_boot import SIGNERS, identity_option
+from appliance.cli.first_boot import SIGNERS, identity_option, refused_option
 from appliance.cli.options import config_option
 from appliance.cli.technician.box import Box
 from appliance.clock import SystemClock, set_local_zone
@@ -70,6 +70,7 @@ class Noted:
 @click.option("--wipe-journal", type=click.Path(path_type=Path), default=FOLDER)
 @click.option("--reset-unit", type=click.Path(path_type=Path), default=RESET_UNIT)
 @click.option("--table", type=click.Path(path_type=Path), default=TABLE)
+@refused_option
 @identity_option
 @config_option
 def technician(  # noqa: PLR0913 - the options of one command
@@ -79,6 +80,7 @@ def technician(  # noqa: PLR0913 - the options of one command
     wipe_journal: Path,
     reset_unit: Path,
     table: Path,
+    refused: Path,
     identity: Path,
     config: Path,
 ) -> None:
@@ -96,6 +98,7 @@ def technician(  # noqa: PLR0913 - the options of one command
         signers,
         wipe_journal.absolute(),
         entrance().access,
+        refused,
     )
     with _channel() as channel:
         Session(

@@ -20,7 +20,7 @@ class Box:
     """Where this box lies.
 
     stick: a folder in place of a stick. signers: who may sign a site YAML. access: how the person
-    came in.
+    came in. refused: where the screen finds why a stick was refused.
     """
 
     config: Path
@@ -29,6 +29,7 @@ class Box:
     signers: tuple[Path, ...]
     wipe_journal: Path
     access: Access
+    refused: Path
 
     @property
     def takes_unsigned(self) -> bool:

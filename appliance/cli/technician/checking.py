@@ -12,6 +12,7 @@ from appliance.cli.checking import WITHIN_S, keep
 from appliance.cli.options import site_of
 from appliance.cli.technician.box import Box
 from appliance.clock import SystemClock
+from appliance.error_catalogue.at_screen import hint_at_screen
 from appliance.provision.last_check import CheckKind
 from appliance.screen.session import Dialogue
 
@@ -51,5 +52,6 @@ def _tell(
 
 
 def _told(result: CheckResult) -> str:
-    hint = f"\n  to do: {result.hint}" if result.hint else ""
+    own = hint_at_screen(result.code) if result.hint else ""
+    hint = f"\n  to do: {own or result.hint}" if result.hint else ""
     return f"[{result.state.value}] {result.name}: {result.found}{hint}"

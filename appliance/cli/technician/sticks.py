@@ -12,10 +12,11 @@ from appliance.cli.options import site_of
 from appliance.cli.support_bundle import bundle_name, write_bundle
 from appliance.cli.technician.box import Box
 from appliance.clock import SystemClock
-from appliance.errors import ConfigError
+from appliance.errors import ConfigError, StorageError
 from appliance.provision.fingerprint import grouped
 from appliance.provision.importing import Imported, Voucher, check_fingerprint, import_site
 from appliance.provision.programs import answer_of
+from appliance.provision.refusal import forget_refusal, keep_refusal
 from appliance.provision.stick import FAULTS_FILE, Stick
 from appliance.provision.volume import LABELS, mounted, wait_for_volume
 from appliance.screen.session import Dialogue
@@ -30,7 +31,17 @@ _SHEET: Final = "hand-over.pdf"
 
 def import_configuration(box: Box, dialogue: Dialogue) -> None:
     """What `osteon first-boot import` does; then the box starts with it."""
+    try:
+        taken = _taken(box, dialogue)
+    except (ConfigError, StorageError) as error:
+        if error.code != "volume-missing":
+            keep_refusal(box.refused, error, SystemClock().now())
+        raise
+    forget_refusal(box.refused)
+    _put_to_use(box, taken, dialogue)
 
+
+def _taken(box: Box, dialogue: Dialogue) -> Imported:
     def confirm(name: str, digits: str) -> None:
         if not box.takes_unsigned:
             raise ConfigError("site-unsigned", grouped(digits))
@@ -44,12 +55,11 @@ def import_configuration(box: Box, dialogue: Dialogue) -> None:
     with plugged_in(box, dialogue) as stick:
         try:
             voucher = Voucher(box.signers, confirm)
-            taken = import_site(stick, box.config, voucher, SystemClock().now())
+            return import_site(stick, box.config, voucher, SystemClock().now())
         except ConfigError as error:
             if stick.write_faults(error):
                 dialogue.say(f"What is wrong was written onto the stick: {FAULTS_FILE}.")
             raise
-    _put_to_use(box, taken, dialogue)
 
 
 def _put_to_use(box: Box, taken: Imported, dialogue: Dialogue) -> None:
