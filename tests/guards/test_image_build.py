@@ -97,6 +97,48 @@ def test_a_closed_data_volume_keeps_no_machine_from_starting() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("result", "jobs", "cancelled"),
+    [
+        ("exit-code", {r"dev-mapper-osteon\x2ddata.device": "41"}, ["41"]),
+        (
+            "timeout",
+            {
+                r"dev-disk-by\x2dpartlabel-osteon\x2dkeep.device": "40",
+                r"dev-mapper-osteon\x2ddata.device": "41",
+            },
+            ["40", "41"],
+        ),
+        ("exit-code", {}, []),
+        ("success", {r"dev-mapper-osteon\x2ddata.device": "41"}, []),
+    ],
+)
+def test_nothing_waits_for_a_volume_that_will_not_open(
+    tmp_path: Path, result: str, jobs: dict[str, str], cancelled: list[str]
+) -> None:
+    """A wiped box would count as starting for as long as a first boot may take."""
+    for unit, job in jobs.items():
+        (tmp_path / unit).write_text(job)
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(
+        '#!/bin/sh\nhere=$(dirname "$0")\n'
+        'if [ "$1" = cancel ]; then echo "$2" >>"$here/cancelled"; exit; fi\n'
+        'for unit; do :; done\n[ ! -e "$here/$unit" ] || cat "$here/$unit"\n'
+    )
+    systemctl.chmod(0o755)
+    script = EXTRA / "usr/lib/osteon/image/wait-no-more"
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SERVICE_RESULT": result}
+    subprocess.run([script], check=True, env=environment)
+    written = tmp_path / "cancelled"
+    assert (written.read_text().split() if written.exists() else []) == cancelled
+    for unit in ("image-data", "image-partitions"):
+        text = (EXTRA / f"usr/lib/systemd/system/{unit}.service").read_text()
+        assert "\nExecStopPost=/usr/lib/osteon/image/wait-no-more\n" in text
+        # Either would pass over what is done when it fails.
+        assert "Assert" not in text
+        assert "Condition" not in text
+
+
 def test_a_boot_that_fails_reaches_the_unit_that_starts_the_machine_again() -> None:
     # A target whose own service is masked fails, and nothing that it wants is started.
     unit = (ROOT / "provisioning/systemd/osteon-boot-failed.service").read_text()
