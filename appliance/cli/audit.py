@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from appliance.audit.chain import Verdict
 from appliance.audit.events import AuditEvent, AuditKind
 from appliance.audit.reader import TrailReader
 from appliance.audit.trail import verify as verify_trail
@@ -16,7 +17,7 @@ from appliance.cli.audited import audited
 from appliance.cli.options import config_option, json_option, site_in_use
 from appliance.cli.presentation import as_json, screen, table, warn
 from appliance.daemon.access_role import PUBLIC_KEY
-from appliance.daemon.state import state_folder
+from appliance.daemon.state import StateFolder, state_folder
 from appliance.errors import StorageError
 from appliance.signing import public_key
 
@@ -84,8 +85,7 @@ def verify(key_file: Path | None, config: Path, *, is_json: bool) -> None:
     """Check that no entry was altered, dropped or put in another order."""
     state = state_folder(site_in_use(config))
     audited(state.access, AuditEvent(AuditKind.AUDIT_READ, "", detail="verify"))
-    keys = (public_key(_pem(key_file or state.access / PUBLIC_KEY)),)
-    verdict = verify_trail(state.access, keys, read_witness(state.deliver))
+    verdict = verified(state, key_file)
     if is_json:
         as_json(
             {
@@ -95,16 +95,29 @@ def verify(key_file: Path | None, config: Path, *, is_json: bool) -> None:
                 "fault": verdict.fault,
             }
         )
-    elif verdict.is_whole:
-        rest = verdict.count - verdict.sealed
-        screen().print(f"The trail is whole: {verdict.count} entries, all but {rest} signed.")
     else:
-        screen().print(f"THE TRAIL IS NOT WHOLE, {verdict.fault}.", soft_wrap=True)
-        screen().print(
-            f"The {verdict.count} entries before that hold. Keep the folder {state.access} for "
-            "whoever looks into it."
-        )
+        screen().print(said_of(verdict), soft_wrap=True)
+        if not verdict.is_whole:
+            screen().print(f"Keep the folder {state.access} for whoever looks into it.")
     sys.exit(0 if verdict.is_whole else 1)
+
+
+def verified(state: StateFolder, key_file: Path | None = None) -> Verdict:
+    """Whether the trail is whole, by the box's own public key where no other one is given.
+
+    Raises:
+        StorageError: `audit-key-missing`, and others of the disk.
+    """
+    keys = (public_key(_pem(key_file or state.access / PUBLIC_KEY)),)
+    return verify_trail(state.access, keys, read_witness(state.deliver))
+
+
+def said_of(verdict: Verdict) -> str:
+    """The same for a person."""
+    if verdict.is_whole:
+        rest = verdict.count - verdict.sealed
+        return f"The trail is whole: {verdict.count} entries, all but {rest} signed."
+    return f"THE TRAIL IS NOT WHOLE, {verdict.fault}. The {verdict.count} entries before that hold."
 
 
 def _pem(file: Path) -> bytes:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from appliance.audit.events import AuditEvent, AuditKind
@@ -70,7 +71,7 @@ def check(stick: Path | None, config: Path, *, is_json: bool) -> None:
     if is_json:
         as_json(_found(look))
     else:
-        _show(look)
+        show_look(look, screen())
 
 
 @update.command("apply")
@@ -95,8 +96,10 @@ def apply(stick: Path | None, config: Path, *, when_due: bool, is_json: bool) ->
     if is_json:
         as_json(_result(done))
     else:
-        _show(done.look)
-        _say(done)
+        show_look(done.look, screen())
+        show_done(done, screen())
+        if done.receipt is not None:
+            screen().print(f"A signed receipt for the maker lies at {done.receipt}", soft_wrap=True)
     if done.refused:
         raise done.refused[0].error
 
@@ -153,9 +156,9 @@ def _silent(_amount: Amount) -> None:
     """For who reads JSON, and for the journal."""
 
 
-def _show(look: Look) -> None:
+def show_look(look: Look, out: Console) -> None:
+    """What a check has found, and how old it is."""
     fresh = look.client.freshness
-    out = screen()
     out.print(_age(look), soft_wrap=True)
     if look.client.now > SystemClock().now():
         warn("this box's clock is behind what the maker has signed; set it")
@@ -186,8 +189,8 @@ def _plain_word(choice: Choice) -> str:
     return f"{_WORDS[choice.stand]}{f': {choice.reason}' if choice.reason else ''}"
 
 
-def _say(done: Done) -> None:
-    out = screen()
+def show_done(done: Done, out: Console) -> None:
+    """What became of each model and system that is wanted here."""
     refused = {refusal.choice: refusal.error for refusal in done.refused}
     for choice in done.look.outstanding:
         error = refused.get(choice)
@@ -204,8 +207,6 @@ def _say(done: Done) -> None:
         out.print(f"{system.name} {system.version} {said}", soft_wrap=True)
     elif not done.look.outstanding:
         out.print("Nothing to fetch.")
-    if done.receipt is not None:
-        out.print(f"A signed receipt for the maker lies at {done.receipt}", soft_wrap=True)
 
 
 def _found(look: Look) -> dict[str, object]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 import click
+from rich.console import Console
 
 from appliance.cli.options import config_option, json_option, site_in_use
 from appliance.cli.presentation import as_json, local_time, screen, table
@@ -32,6 +33,61 @@ _DIGITS: Final = 12
 def status(config: Path, *, is_json: bool) -> None:
     """Show which versions read, are kept, are on trial or are offered, and the last checks."""
     unit = UpdateUnit(site_in_use(config), SystemClock())
+    stand = _stand(unit)
+    if is_json:
+        as_json(
+            {
+                "os": stand.system,
+                "configured": unit.is_configured,
+                "packs": stand.rows,
+                "recalled": sorted(stand.recalled),
+                "checked": asdict(stand.checked) if stand.checked else None,
+                "failed": asdict(stand.failed) if stand.failed else None,
+                "trouble": stand.trouble,
+                "partial_bytes": stand.partial,
+            }
+        )
+        return
+    show_stand(unit, screen())
+
+
+def show_stand(unit: UpdateUnit, out: Console) -> None:
+    """Which versions read, are kept, are on trial or are offered, and the last checks."""
+    stand = _stand(unit)
+    if not unit.is_configured:
+        out.print("This box takes no updates: the site YAML has no `update:` with a source.")
+    shown = table("model", "state", "reads", "kept", "on trial", "offered")
+    for row in stand.rows:
+        shown.add_row(*(str(value or "") for value in row.values()))
+    out.print(shown if stand.rows else "No model has been taken into use yet.")
+    if stand.system:
+        _show_system(stand.system, out)
+    checked, failed = stand.checked, stand.failed
+    if checked:
+        until = checked.details.get("expires", "")
+        out.print(f"last good check {_when(checked)}; metadata valid until {until}")
+    if failed and (not checked or from_iso(failed.at) >= from_iso(checked.at)):
+        out.print(f"last attempt {_when(failed)} failed: {_details(failed)}", soft_wrap=True)
+    if stand.partial:
+        out.print(f"{stand.partial / 2**20:.1f} MiB have come of what is being fetched")
+    for digest in sorted(stand.recalled):
+        out.print(f"recalled by the maker: {digest[:_DIGITS]}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Stand:
+    """What `status` shows. partial: bytes that have come of what is being fetched."""
+
+    rows: list[dict[str, str | None]]
+    recalled: frozenset[str]
+    system: dict[str, object] | None
+    checked: Entry | None
+    failed: Entry | None
+    trouble: str | None
+    partial: int
+
+
+def _stand(unit: UpdateUnit) -> _Stand:
     slots = read_slots(unit.state.analyse / SLOTS)
     offers = read_offers(unit.folder.offers)
     entries = unit.history.newest(_LOOKED_AT)
@@ -47,42 +103,15 @@ def status(config: Path, *, is_json: bool) -> None:
         }
         for name in sorted(slots.keys() | offers.offers.keys())
     ]
-    checked = _newest(entries, Happening.CHECKED)
-    failed = _newest(entries, Happening.FAILED)
-    partial = _bytes_in(unit.folder.partial)
-    system = _system(unit)
-    if is_json:
-        as_json(
-            {
-                "os": system,
-                "configured": unit.is_configured,
-                "packs": rows,
-                "recalled": sorted(offers.recalled),
-                "checked": asdict(checked) if checked else None,
-                "failed": asdict(failed) if failed else None,
-                "trouble": ill[0] if ill else None,
-                "partial_bytes": partial,
-            }
-        )
-        return
-    out = screen()
-    if not unit.is_configured:
-        out.print("This box takes no updates: the site YAML has no `update:` with a source.")
-    shown = table("model", "state", "reads", "kept", "on trial", "offered")
-    for row in rows:
-        shown.add_row(*(str(value or "") for value in row.values()))
-    out.print(shown if rows else "No model has been taken into use yet.")
-    if system:
-        _show_system(system)
-    if checked:
-        until = checked.details.get("expires", "")
-        out.print(f"last good check {_when(checked)}; metadata valid until {until}")
-    if failed and (not checked or from_iso(failed.at) >= from_iso(checked.at)):
-        out.print(f"last attempt {_when(failed)} failed: {_details(failed)}", soft_wrap=True)
-    if partial:
-        out.print(f"{partial / 2**20:.1f} MiB have come of what is being fetched")
-    for digest in sorted(offers.recalled):
-        out.print(f"recalled by the maker: {digest[:_DIGITS]}")
+    return _Stand(
+        rows,
+        offers.recalled,
+        _system(unit),
+        _newest(entries, Happening.CHECKED),
+        _newest(entries, Happening.FAILED),
+        ill[0] if ill else None,
+        _bytes_in(unit.folder.partial),
+    )
 
 
 @click.command("history")
@@ -92,15 +121,25 @@ def status(config: Path, *, is_json: bool) -> None:
 def history(newest: int, config: Path, *, is_json: bool) -> None:
     """Show what was checked, fetched, offered, refused, recalled, installed and kept."""
     unit = UpdateUnit(site_in_use(config), SystemClock())
-    both = (*unit.history.newest(newest), *History(unit.os_folder.history).newest(newest))
-    entries = sorted(both, key=lambda entry: entry.at)[-newest:]
     if is_json:
+        entries = _entries(unit, newest)
         as_json([{"at": entry.at, "what": entry.what, **entry.details} for entry in entries])
         return
+    show_history(unit, newest, screen())
+
+
+def show_history(unit: UpdateUnit, newest: int, out: Console) -> None:
+    """The newest of what happened to models and systems, in the order of time."""
+    entries = _entries(unit, newest)
     shown = table("time", "what", "details")
     for entry in entries:
         shown.add_row(_when(entry), entry.what.value, _details(entry))
-    screen().print(shown if entries else "Nothing has happened yet.")
+    out.print(shown if entries else "Nothing has happened yet.")
+
+
+def _entries(unit: UpdateUnit, newest: int) -> list[Entry]:
+    both = (*unit.history.newest(newest), *History(unit.os_folder.history).newest(newest))
+    return sorted(both, key=lambda entry: entry.at)[-newest:]
 
 
 def _system(unit: UpdateUnit) -> dict[str, object] | None:
@@ -122,8 +161,7 @@ def _system(unit: UpdateUnit) -> dict[str, object] | None:
     }
 
 
-def _show_system(system: dict[str, object]) -> None:
-    out = screen()
+def _show_system(system: dict[str, object], out: Console) -> None:
     shown = table("system", "state", "runs", "kept", "new")
     row = (system[key] for key in ("name", "state", "runs", "kept", "new"))
     shown.add_row(*(str(value or "") for value in row))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,12 +54,20 @@ class Done:
 
 
 class UpdateUnit:
-    """What the verbs and the timer's unit do. `stick`: a folder in place of the YAML's source."""
+    """What the verbs, the menu and the timer's unit do."""
 
-    def __init__(self, site: Site, clock: Clock, stick: Path | None = None) -> None:
+    def __init__(
+        self,
+        site: Site,
+        clock: Clock,
+        stick: Path | None = None,
+        make_writable: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`stick`: a folder in place of the YAML's source; `make_writable`: it, for the receipt."""
         self._site = site
         self._clock = clock
         self._stick = stick or _mounted(site)
+        self._make_writable = make_writable
         self.state = StateFolder(Path(site.state_folder))
         self.folder = UpdateFolder(self.state.update)
         self.history = History(self.folder.history)
@@ -143,6 +151,7 @@ class UpdateUnit:
             tuple(each for each in (*look.outstanding, *system) if each not in failed),
             tuple((refusal.choice, refusal.error.code) for refusal in refused),
         )
+        self._make_writable()
         try:
             return leave(receipt, signer, self._stick)
         except StorageError:

@@ -27,6 +27,24 @@ PROVISIONING: Final = {
         "The hand-over sheet has nowhere to go.",
         "Add `--output FILE` or `--print PRINTER`.",
     ),
+    "signer-fingerprint-differs": Explanation(
+        "What was typed is not the fingerprint of the key on the stick. It was not enrolled.",
+        "Do not use this key before you know why: ask its owner for the fingerprint once more.",
+    ),
+    "signer-key-invalid": Explanation(
+        "The file on the stick is no public key that may sign a site YAML.",
+        "Take the file that ends with `.pub`: one line that begins with `ssh-ed25519`, "
+        "`ecdsa-sha2-nistp256`, `ecdsa-sha2-nistp384` or `ssh-rsa`.",
+    ),
+    "signer-key-missing": Explanation(
+        "No public key lies in the top folder of the stick.",
+        "Copy it there under the name `signer.pub`, and try again.",
+    ),
+    "signer-name-unfit": Explanation(
+        "This cannot be the name of who signs: at most 40 letters, digits, dots, dashes, "
+        "underscores and @, without gaps.",
+        "Choose it again, and type another one.",
+    ),
     "site-signature-wrong": Explanation(
         "The signature beside the site YAML is not one of this file by an enrolled key; the file "
         "was not taken.",

@@ -30,6 +30,10 @@ STORAGE: Final = {
         "The disk of the state folder is nearly full; soon new objects will be turned away.",
         "Free room on that disk, or lower `dicom.limits.keep_free_mib` if it is set too high.",
     ),
+    "key-rotation-unconfirmed": Explanation(
+        "What was typed is not the word that was asked for. Nothing has changed.",
+        "Choose it again if the key is to be rotated.",
+    ),
     "key-rotation-waits": Explanation(
         "The new key is in place, and the receiver has not yet wrapped every study by it.",
         "Start Osteon if it does not run (`systemctl start osteon.target`), then run `osteon key "

@@ -51,6 +51,15 @@ SYSTEM_IMAGES: Final = {
         "Run `osteon update os restart` at a quiet moment, or set `update.restart_from` and "
         "`update.restart_until`.",
     ),
+    "os-rollback-unanswered": Explanation(
+        "What installs systems on this box did not answer; nothing was changed.",
+        "It may be writing a new system: wait some minutes, and try again. If it comes back, send "
+        "the maker a support bundle.",
+    ),
+    "os-rollback-unconfirmed": Explanation(
+        "What was typed is not the word that was asked for. Nothing has changed.",
+        "Choose it again if this box is to run the system before.",
+    ),
     "os-study-under-way": Explanation(
         "A study is under way: this box does not restart now.",
         "Wait until `osteon studies` shows none that is under way, and try again.",

@@ -20,6 +20,8 @@ LABELS: Final = ("OSTEON", "CIDATA")
 _FILE_SYSTEMS: Final = frozenset({"vfat", "exfat", "iso9660", "udf", "ext4"})
 """What may be mounted: each driver is code of the kernel that reads what a stranger wrote."""
 _OPTIONS: Final = "ro,nosuid,nodev,noexec"
+_FOR_UNITS: Final = dict.fromkeys(("vfat", "exfat", "udf"), ",umask=022")
+"""Those that keep no modes: else they take the umask of whoever mounts."""
 _LOOK_SECONDS: Final = 1.0
 
 
@@ -71,16 +73,24 @@ def wait_for_volume(labels: Collection[str], seconds: float, clock: Clock) -> Vo
         clock.wait(never, _LOOK_SECONDS)
 
 
+def mount_options(volume: Volume, *, is_for_units: bool) -> str:
+    """For `mount -o`; see `mounted`."""
+    return _OPTIONS + (_FOR_UNITS.get(volume.file_system, "") if is_for_units else "")
+
+
 @contextmanager
-def mounted(volume: Volume) -> Iterator[Stick]:
+def mounted(volume: Volume, *, is_for_units: bool = False) -> Iterator[Stick]:
     """Mount a volume read-only in a private place, until the end.
+
+    is_for_units: the users of the units may read it too, where it keeps no modes of its own.
 
     Raises:
         ConfigError: `volume-not-mounted`.
     """
     place = tempfile.mkdtemp(prefix="osteon-stick-")
     try:
-        command = ["mount", "-t", volume.file_system, "-o", _OPTIONS, volume.device, place]
+        options = mount_options(volume, is_for_units=is_for_units)
+        command = ["mount", "-t", volume.file_system, "-o", options, volume.device, place]
         if answer_of(command) is None:
             raise ConfigError("volume-not-mounted", volume.device)
         try:

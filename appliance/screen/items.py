@@ -19,6 +19,12 @@ class Item(StrEnum):
     SUPPORT_BUNDLE = "support-bundle"
     HAND_OVER = "hand-over"
     IDENTITY = "identity"
+    UPDATE = "update"
+    HISTORY = "history"
+    GO_BACK = "go-back"
+    ENROL = "enrol-signer"
+    ROTATE_KEY = "rotate-key"
+    VERIFY = "verify-audit"
     WIPE = "wipe"
     CERTIFICATE = "certificate"
     MAKE_NEW = "make-new"
@@ -42,6 +48,12 @@ MENU: Final[dict[Item, MenuLine]] = {
     Item.SUPPORT_BUNDLE: MenuLine("6", "Support bundle for the maker, onto a stick"),
     Item.HAND_OVER: MenuLine("7", "Hand-over sheet, onto a stick or a printer"),
     Item.IDENTITY: MenuLine("8", "Identity of this device"),
+    Item.UPDATE: MenuLine("u", "Update from the maker's stick: models, and the system"),
+    Item.HISTORY: MenuLine("h", "History of the updates, and how they stand"),
+    Item.GO_BACK: MenuLine("s", "System: back to the version before"),
+    Item.ENROL: MenuLine("k", "Key of somebody who may sign the configuration, from a stick"),
+    Item.ROTATE_KEY: MenuLine("r", "Rotate the key of all studies"),
+    Item.VERIFY: MenuLine("v", "Verify that nobody touched the audit trail"),
     Item.WIPE: MenuLine("9", "WIPE: destroy all patient data of this box"),
     Item.CERTIFICATE: MenuLine("c", "Certificate of the wipe, onto a stick"),
     Item.MAKE_NEW: MenuLine("n", "Factory reset: make this box new"),

@@ -18,6 +18,7 @@ import yaml
 
 from appliance.config.example import example_yaml
 from appliance.config.pin import hash_of
+from appliance.provision.enrolling import enrolled, parse_key
 from appliance.screen.attempts import Attempts, AttemptsFile, this_boot
 from tests.simulators import spot_pack
 from tests.simulators.box import OSTEON, ROOT, wait_until
@@ -209,6 +210,71 @@ def test_the_box_proves_itself_from_its_menu(bed: Bed, screen: Console) -> None:
     tests = [each for each in bed.there.mail.messages if str(each["Subject"]).startswith("TEST")]
     assert len(tests) == 1
     assert ("menu-action", "prove") in [(each["kind"], each["detail"]) for each in bed.entries()]
+
+
+def choose(screen: Console, key: str) -> None:
+    screen.shows("9  WIPE")
+    screen.press(key)
+
+
+def test_who_has_no_login_takes_updates(bed: Bed, screen: Console) -> None:
+    enter(screen)
+    choose(screen, "h")
+    screen.shows("model", "Enter: the menu")
+    screen.press(ESCAPE)
+    choose(screen, "u")
+    screen.shows("update-", "To do:", "NOT DONE.")
+    screen.press(ESCAPE)
+    choose(screen, "s")
+    screen.shows("os-not-an-image", "NOT DONE.")
+    screen.press(ESCAPE)
+    assert ("menu-action", "go-back os-not-an-image") in [
+        (each["kind"], each["detail"]) for each in bed.entries()
+    ]
+
+
+def test_who_has_no_login_enrols_rotates_and_verifies(bed: Bed, screen: Console) -> None:
+    enter(screen)
+    choose(screen, "k")
+    screen.shows("signer-key-missing", "NOT DONE.")
+    screen.press(ESCAPE)
+    (bed.stick / "signer.pub").write_text(new_key(bed.folder / "desk"))
+    key = parse_key((bed.stick / "signer.pub").read_bytes())
+    choose(screen, "k")
+    screen.shows(f"SHA256:{key.fingerprint}", "type the first 8 letters")
+    screen.press("AAAAAAAA" + ENTER)
+    screen.shows("signer-fingerprint-differs", "NOT DONE.")
+    assert not (bed.folder / "nobody").exists()
+    screen.press(ESCAPE)
+    choose(screen, "k")
+    screen.shows("type the first 8 letters")
+    screen.press(key.fingerprint[:8] + ENTER)
+    screen.shows("Name of who signs with it")
+    screen.press("it-desk" + ENTER)
+    screen.shows("it-desk may sign from now on.", "Enter: the menu")
+    assert list(enrolled(bed.folder / "nobody")) == [("it-desk", key)]
+    screen.press(ESCAPE)
+    choose(screen, "r")
+    screen.shows("To rotate it, type ROTATE:")
+    screen.press("rotate" + ENTER)
+    screen.shows("key-rotation-unconfirmed", "NOT DONE.")
+    screen.press(ESCAPE)
+    choose(screen, "r")
+    screen.shows("To rotate it, type ROTATE:")
+    screen.press("ROTATE" + ENTER)
+    screen.shows("Former key retired", "Enter: the menu")
+    screen.press(ESCAPE)
+    choose(screen, "v")
+    screen.shows("The trail is whole", "Enter: the menu")
+    said = {(each["kind"], each["actor"], each["detail"]) for each in bed.entries()}
+    us = "technician at the screen"
+    enrolled_by_us = f"may sign: it-desk SHA256:{key.fingerprint}"
+    assert ("configuration-changed", us, enrolled_by_us) in said
+    assert ("menu-action", us, "enrol-signer signer-fingerprint-differs") in said
+    assert ("key-rotated", us, "") in said
+    assert ("audit-read", us, "verify") in said
+    # What came before still opens.
+    assert bed.there.box.studies()
 
 
 def test_a_wipe_wants_a_name_and_the_serial_number(bed: Bed, screen: Console) -> None:

@@ -37,7 +37,7 @@ from appliance.provision.last_check import (
     read_last_checks,
 )
 from appliance.provision.stick import faults_text
-from appliance.provision.volume import LABELS, Volume, choose_volume
+from appliance.provision.volume import LABELS, Volume, choose_volume, mount_options
 from tests.simulators.box import ROOT
 
 NOW = 1_780_000_000.0
@@ -213,6 +213,15 @@ def test_a_key_sealed_on_another_machine_is_told(tmp_path: Path) -> None:
 
 
 # The volume
+
+
+@pytest.mark.parametrize("kind", ["vfat", "exfat", "udf"])
+def test_only_a_stick_of_updates_may_be_read_by_the_units(kind: str) -> None:
+    """These keep no modes: without a word they take the umask of whoever mounts them."""
+    volume = Volume("/dev/sdb1", kind)
+    assert "umask" not in mount_options(volume, is_for_units=False)
+    assert mount_options(volume, is_for_units=True).endswith(",umask=022")
+    assert "umask" not in mount_options(Volume("/dev/sdb1", "ext4"), is_for_units=True)
 
 
 def listed(*volumes: tuple[str, str, str]) -> str:

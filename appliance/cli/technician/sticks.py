@@ -105,8 +105,8 @@ def hand_over(box: Box, dialogue: Dialogue) -> None:
 
 
 @contextmanager
-def plugged_in(box: Box, dialogue: Dialogue) -> Iterator[Stick]:
-    """The stick. Raises ConfigError: `volume-missing`, among others."""
+def plugged_in(box: Box, dialogue: Dialogue, *, is_for_units: bool = False) -> Iterator[Stick]:
+    """The stick; `is_for_units`: as `mounted`. Raises ConfigError: `volume-missing`, and others."""
     if box.stick is not None:
         yield Stick(box.stick)
         return
@@ -114,5 +114,5 @@ def plugged_in(box: Box, dialogue: Dialogue) -> Iterator[Stick]:
     volume = wait_for_volume(LABELS, _STICK_SECONDS, SystemClock())
     if volume is None:
         raise ConfigError("volume-missing", " or ".join(LABELS))
-    with mounted(volume) as stick:
+    with mounted(volume, is_for_units=is_for_units) as stick:
         yield stick

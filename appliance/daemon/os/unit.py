@@ -18,7 +18,7 @@ from typing import Final
 from appliance import journal
 from appliance.audit.events import AuditEvent, AuditKind
 from appliance.clock import Clock
-from appliance.errors import StorageError, UpdateError, UsageError
+from appliance.errors import OsteonError, StorageError, UpdateError, UsageError
 from appliance.signing import DeviceSigner
 from appliance.storage import make_folder, storage_error
 from appliance.update.floor_record import FloorRecord
@@ -26,6 +26,7 @@ from appliance.update.history import Happening, History
 from appliance.update.layout import METADATA
 from appliance.update.os import record as records
 from appliance.update.os import staging
+from appliance.update.os.asked import AskedFolder
 from appliance.update.os.boot_entries import BootLoader
 from appliance.update.os.deciding import OsFacts, Step, is_recalled, next_step, settled
 from appliance.update.os.machine import RunningImage, install
@@ -90,13 +91,15 @@ class OsUnit:
             return self._settled()
 
     def go_on(self) -> OsRecord:
-        """Do all that is to be done now; a restart is the last of it.
+        """Do all that is to be done now, what a person asks for first; a restart is the last of it.
 
         Raises:
             UpdateError: `update-busy`; what keeps this unit from installing, which is recorded:
                 as `Verifier.verify`, `stage`, `install`.
             StorageError: `disk-full`, `storage-failed`.
         """
+        if self._attended():
+            return self.look()
         with self._alone():
             record = self._settled()
             try:
@@ -129,6 +132,26 @@ class OsUnit:
             else:
                 raise UsageError("os-nothing-kept", record.state.value)
             return self._put(record, after)
+
+    def _attended(self) -> bool:
+        """Whether somebody at the screen had asked to go back; then they are answered."""
+        asking = AskedFolder(self._folder.root)
+        asked = asking.take(self._parts.boot)
+        if asked is None:
+            return False
+        try:
+            if not self._parts.is_quiet():
+                raise UpdateError("os-study-under-way")
+            record = self.take_back(asked.by, asked.reason)
+        except OsteonError as error:
+            asking.answer(asked, error.code, error.detail)
+            return True
+        is_going = record.state is OsState.RETREATING
+        asking.answer(asked, "", "the machine restarts now" if is_going else "called off")
+        if is_going:
+            journal.event("os-restart", version=_next_version(record))
+            self._parts.restart()
+        return True
 
     def restart_by_hand(self) -> None:
         """Start what was installed, or go back, now: by order of a person.
