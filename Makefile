@@ -40,8 +40,9 @@ test-slow: setup
 	$(PYTHON) -m pytest -m "slow and not exhaustive" -n 2 --dist loadfile
 
 # All of them, also those that try every system call: some hours.
-sweep: setup
+sweep: image
 	$(PYTHON) -m pytest -m slow
+	$(PYTHON) -m pytest -m "image and exhaustive" -p no:xdist -s tests/image
 
 # The reports under models/evaluation/, from the packs and the listed data; a quarter of an hour.
 evaluate: setup
@@ -57,7 +58,7 @@ image: setup
 
 # The image in an emulated machine: first boot, studies, power cut, wipe. Needs no KVM.
 test-image: image
-	$(PYTHON) -m pytest -m image -p no:xdist -s tests/image
+	$(PYTHON) -m pytest -m "image and not exhaustive" -p no:xdist -s tests/image
 
 # Anew from pyproject.toml, with the newest releases; needs the network.
 lock: setup

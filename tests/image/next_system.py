@@ -12,7 +12,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from appliance.update.os.contents import ImageContents, Part
+from appliance.update.os.contents import ImageContents
 from tests.image import firmware
 from tests.simulators.built_images import hash_tree
 from tests.simulators.update_repository import MadeImage, image_file
@@ -38,12 +38,6 @@ def not_starting(built: Path, folder: Path, version: str, agent: Path) -> MadeIm
     """A root that its hash tree vouches for, and that is no file system."""
     _root_file(folder, version).write_bytes(b"no file system. " * (1 << 16))
     return _made(built, folder, version, agent)
-
-
-def root_hash(image: MadeImage) -> str:
-    """That of its hash tree: both partitions are named by a half of it."""
-    halves = {file.part: file.partition for file in image.contents.files}
-    return (halves[Part.ROOT] + halves[Part.VERITY]).replace("-", "")
 
 
 def _root_file(folder: Path, version: str) -> Path:
