@@ -40,8 +40,9 @@ test-slow: setup
 	$(PYTHON) -m pytest -m "slow and not exhaustive" -n 2 --dist loadfile
 
 # All of them, also those that try every system call: some hours.
-sweep: image
+sweep: setup
 	$(PYTHON) -m pytest -m slow
+	image-build/build
 	$(PYTHON) -m pytest -m "image and exhaustive" -p no:xdist -s tests/image
 
 # The reports under models/evaluation/, from the packs and the listed data; a quarter of an hour.
