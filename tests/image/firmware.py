@@ -22,6 +22,7 @@ IN_TOOLS = str(BUILD / "in-tools")
 OVMF = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"
 _NO_VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 _STUB = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
+PATIENCE_S = 300
 _OWNER = "6f737465-6f6e-4d61-a6b3-000000000001"
 
 
@@ -58,17 +59,18 @@ def kernel_image(
     version: str = "",
     root_hash: str = "",
     is_signed: bool = True,
+    patience_s: int = PATIENCE_S,
 ) -> Path:
     """The kernel image of a built image again, for the emulator and with more initrds.
 
     built: the folder that the build has made. version, root_hash: of another root than the built
-    one. is_signed: for the firmware and for PCR 11.
+    one. is_signed: for the firmware and for PCR 11. patience_s: in which a device has to appear.
     """
     osrel = place.with_suffix(".osrel")
     about = sections(built / "osteon.efi")
     named = about[".osrel"].rstrip("\0")
     osrel.write_text(of_version(named, version) if version else named)
-    cmdline = _for_the_emulator(about[".cmdline"].strip("\0 \n"))
+    cmdline = _for_the_emulator(about[".cmdline"].strip("\0 \n"), patience_s)
     if root_hash:
         cmdline = re.sub(r"roothash=\w+", f"roothash={root_hash}", cmdline)
     signing: list[str | Path] = [
@@ -99,7 +101,7 @@ def of_version(os_release: str, version: str) -> str:
     return re.sub(r"^IMAGE_VERSION=.*$", f"IMAGE_VERSION={version}", os_release, flags=re.MULTILINE)
 
 
-def _for_the_emulator(cmdline: str) -> str:
+def _for_the_emulator(cmdline: str, patience_s: int) -> str:
     """The shipped command line, and a console, no check of timers, and patience.
 
     A slow emulator does not deliver the ticks in time that the kernel looks for, and on a busy host
@@ -107,5 +109,5 @@ def _for_the_emulator(cmdline: str) -> str:
     """
     return (
         f"{cmdline} console=ttyS0 systemd.show_status=1 no_timer_check"
-        " systemd.default_device_timeout_sec=300"
+        f" systemd.default_device_timeout_sec={patience_s}"
     )

@@ -18,6 +18,8 @@ from tests.simulators.built_images import hash_tree
 from tests.simulators.update_repository import MadeImage, image_file
 from updates.images import built_image
 
+IN_VAIN_S = 60
+
 
 def working(built: Path, folder: Path, version: str, agent: Path) -> MadeImage:
     """The built root as another version. folder: within the cache. agent: the test's initrd."""
@@ -31,23 +33,28 @@ def working(built: Path, folder: Path, version: str, agent: Path) -> MadeImage:
         "mkfs.erofs", "--quiet", "-zlz4", _root_file(folder, version), root, seconds=600
     )
     subprocess.run(["rm", "-rf", "--one-file-system", root], check=True)
-    return _made(built, folder, version, agent)
+    return _made(built, folder, version, agent, firmware.PATIENCE_S)
 
 
 def not_starting(built: Path, folder: Path, version: str, agent: Path) -> MadeImage:
-    """A root that its hash tree vouches for, and that is no file system."""
+    """A root that its hash tree vouches for, and that is no file system: waited for in vain."""
     _root_file(folder, version).write_bytes(b"no file system. " * (1 << 16))
-    return _made(built, folder, version, agent)
+    return _made(built, folder, version, agent, IN_VAIN_S)
 
 
 def _root_file(folder: Path, version: str) -> Path:
     return folder / f"osteon_{version}.root-x86-64.raw"
 
 
-def _made(built: Path, folder: Path, version: str, agent: Path) -> MadeImage:
+def _made(built: Path, folder: Path, version: str, agent: Path, patience_s: int) -> MadeImage:
     root, stem = _root_file(folder, version), folder / f"osteon_{version}"
     top = hash_tree(root, Path(f"{stem}.root-x86-64-verity.raw"))
-    firmware.kernel_image(built, Path(f"{stem}.efi"), agent, version=version, root_hash=top)
+    firmware.kernel_image(
+        *(built, Path(f"{stem}.efi"), agent),
+        version=version,
+        root_hash=top,
+        patience_s=patience_s,
+    )
     image = built_image(folder)
     files = {part: place.read_bytes() for part, place in image.files.items()}
     listed = tuple(
