@@ -36,13 +36,18 @@ def in_tools(*words: str | Path, seconds: float = 300) -> str:
 
 
 def variables(place: Path, *, is_secure: bool = True) -> None:
-    """The firmware's memory with our certificate as platform, exchange and signature key."""
+    """The firmware's memory with our certificate as platform, exchange and signature key.
+
+    is_secure: else without any key. With one, this firmware asks for signatures by itself.
+    """
     certificate = KEYS / "secure-boot.crt"
+    keys = (
+        *("--set-pk", _OWNER, certificate, "--add-kek", _OWNER, certificate),
+        *("--add-db", _OWNER, certificate, "--secure-boot"),
+    )
     in_tools(
         *("virt-fw-vars", "--input", _NO_VARIABLES, "--output", place),
-        *("--set-pk", _OWNER, certificate, "--add-kek", _OWNER, certificate),
-        *("--add-db", _OWNER, certificate),
-        *(["--secure-boot"] if is_secure else []),
+        *(keys if is_secure else ()),
     )
 
 
