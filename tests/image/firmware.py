@@ -38,16 +38,15 @@ def in_tools(*words: str | Path, seconds: float = 300) -> str:
 def variables(place: Path, *, is_secure: bool = True) -> None:
     """The firmware's memory with our certificate as platform, exchange and signature key.
 
-    is_secure: else without any key. With one, this firmware asks for signatures by itself.
+    is_secure: else somebody has switched Secure Boot off. The keys stay: without any, systemd-boot
+    enrols ours.
     """
     certificate = KEYS / "secure-boot.crt"
-    keys = (
-        *("--set-pk", _OWNER, certificate, "--add-kek", _OWNER, certificate),
-        *("--add-db", _OWNER, certificate, "--secure-boot"),
-    )
     in_tools(
         *("virt-fw-vars", "--input", _NO_VARIABLES, "--output", place),
-        *(keys if is_secure else ()),
+        *("--set-pk", _OWNER, certificate, "--add-kek", _OWNER, certificate),
+        *("--add-db", _OWNER, certificate),
+        *(["--secure-boot"] if is_secure else ["--set-false", "SecureBootEnable"]),
     )
 
 

@@ -82,10 +82,7 @@ class VirtualMachine:
             self.put_kernel(firmware.kernel_image(self.built, image, self.agent_initrd))
 
     def enrol_keys(self, *, is_secure: bool = True) -> None:
-        """The firmware forgets all else. is_secure: whether it starts what they signed, only.
-
-        Else it has no keys, and starts anything.
-        """
+        """The firmware forgets all else. is_secure: whether it starts what they signed, only."""
         firmware.variables(self.folder / "variables.fd", is_secure=is_secure)
 
     def put_kernel(self, image: Path) -> None:
