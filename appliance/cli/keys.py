@@ -46,9 +46,9 @@ def rotate(config: Path, wait: int) -> None:
     What was broken off goes on when the command is given again. Every copy of the former key then
     opens nothing that the box has now: make a new safe copy.
     """
-    out = screen()
-    ring = rotated(site_in_use(config), wait, lambda line: out.print(line, soft_wrap=True))
-    audited(state_folder(site_in_use(config)).access, rotation_event(ring))
+    site, out = site_in_use(config), screen()
+    ring = rotated(site, wait, lambda line: out.print(line, soft_wrap=True))
+    audited(state_folder(site).access, rotation_event(ring))
 
 
 def rotated(site: Site, wait: float, say: Callable[[str], None]) -> KeyRing:

@@ -52,9 +52,10 @@ SYSTEM_IMAGES: Final = {
         "`update.restart_until`.",
     ),
     "os-rollback-unanswered": Explanation(
-        "What installs systems on this box did not answer; nothing was changed.",
-        "It may be writing a new system: wait some minutes, and try again. If it comes back, send "
-        "the maker a support bundle.",
+        "What installs systems on this box did not answer in time. It may be writing a new system, "
+        "or have begun to go back.",
+        "Look at the history of the updates: it says whether the system was taken back. If not, "
+        "wait some minutes and try again. If it comes back, send the maker a support bundle.",
     ),
     "os-rollback-unconfirmed": Explanation(
         "What was typed is not the word that was asked for. Nothing has changed.",

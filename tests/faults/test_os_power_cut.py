@@ -25,8 +25,7 @@ def test_an_installed_system_has_its_entry_after_a_power_cut(tmp_path: Path) -> 
         (tmp_path / "box").mkdir()
         (tmp_path / "box/esp").symlink_to(power.root)
         (power.root / f"{NAME}_{FLASHED}.efi").write_bytes(b"flashed")
-        box = OsBox(tmp_path / "box", maker.first_root)
-        box.begin_floors()
+        box = OsBox.flashed(tmp_path / "box", maker.first_root)
         box.may_restart = False
         assert box.apply(FolderSource(maker.folder)) == ()
         os.sync()

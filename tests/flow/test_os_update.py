@@ -29,9 +29,7 @@ def maker(tmp_path: Path) -> RepositoryMaker:
 
 @pytest.fixture
 def box(maker: RepositoryMaker, tmp_path: Path) -> OsBox:
-    box = OsBox(tmp_path / "box", maker.first_root)
-    box.begin_floors()
-    return box
+    return OsBox.flashed(tmp_path / "box", maker.first_root)
 
 
 def source(maker: RepositoryMaker) -> FolderSource:

@@ -54,6 +54,13 @@ class OsBox(FetchingBox):
     audited: list[AuditEvent] = field(default_factory=list)
     sysupdate: tuple[str, ...] = ()
 
+    @classmethod
+    def flashed(cls, folder: Path, root: bytes) -> OsBox:
+        """As it is after its first start. root: the maker's, by which it verifies."""
+        box = cls(folder, root)
+        box.begin_floors()
+        return box
+
     def __post_init__(self) -> None:
         super().__post_init__()
         for place in (self.esp, self.slots):

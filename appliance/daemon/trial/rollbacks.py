@@ -9,14 +9,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from appliance import journal
 from appliance.clock import Clock
 from appliance.daemon.packs.activation import Activation
 from appliance.storage import write_durably
+from appliance.update.asking import read_message
 from appliance.update.judge import Fault
 from appliance.update.slots import PackRef, Slot
 
@@ -24,10 +25,7 @@ _REQUEST: Final = "rollback.request"
 _ANSWER: Final = "rollback.answer"
 _READABLE: Final = 0o644
 """Root writes it and the analyser reads it; the folder itself lets in nobody else."""
-_LONGEST: Final = 4096
 _LOOK_SECONDS: Final = 0.5
-
-Content = TypeVar("Content")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +77,12 @@ class RollbackFolder:
 
     def answer_to(self, request: str) -> Result | None:
         """What the analyser said of a request; None while it has not."""
-        found = _read(self._answer, _RESULTS)
+        found = read_message(self._answer, _RESULTS)
         return found if found is not None and found.id == request else None
 
     def pending(self) -> Request | None:
         """A request that nobody has answered yet. Cheap, and safe from any thread."""
-        return _read(self._request, _REQUESTS)
+        return read_message(self._request, _REQUESTS)
 
     def answer(self, request: Request, verdict: Verdict, text: str) -> None:
         """Say what came of it; then it is pending no more. Raises StorageError."""
@@ -92,14 +90,6 @@ class RollbackFolder:
         write_durably(self._answer, _RESULTS.dump_json(result), mode=_READABLE)
         with suppress(OSError):
             self._request.unlink(missing_ok=True)
-
-
-def _read(path: Path, kind: TypeAdapter[Content]) -> Content | None:
-    try:
-        with path.open("rb") as file:
-            return kind.validate_json(file.read(_LONGEST))
-    except (OSError, ValidationError):
-        return None
 
 
 class Rollbacks:

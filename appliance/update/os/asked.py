@@ -8,17 +8,15 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from appliance.storage import storage_error, write_durably
+from appliance.update.asking import read_message
 
 _ASKED: Final = "back.request"
 _ANSWER: Final = "back.answer"
-_LONGEST: Final = 4096
-
-Content = TypeVar("Content")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class AskedFolder:
 
         After a power cut amid the answer it is gone, and what was done shows by itself.
         """
-        asked = _read(self._asked, _QUESTIONS)
+        asked = read_message(self._asked, _QUESTIONS)
         if not self._gone() or asked is None or asked.boot != boot:
             return None
         return asked
@@ -77,7 +75,7 @@ class AskedFolder:
 
     def answer_to(self, question: str) -> Answer | None:
         """What came of it; None while nobody has said."""
-        found = _read(self._answer, _ANSWERS)
+        found = read_message(self._answer, _ANSWERS)
         return found if found is not None and found.id == question else None
 
     def _gone(self) -> bool:
@@ -89,11 +87,3 @@ class AskedFolder:
         except OSError as error:
             raise storage_error(error) from error
         return True
-
-
-def _read(path: Path, kind: TypeAdapter[Content]) -> Content | None:
-    try:
-        with path.open("rb") as file:
-            return kind.validate_json(file.read(_LONGEST))
-    except (OSError, ValidationError):
-        return None
