@@ -216,7 +216,9 @@ def test_an_encrypted_listener_has_a_socket_of_its_own() -> None:
 def test_a_yaml_without_sense_makes_no_socket_and_fails_no_boot(tmp_path: Path, site: str) -> None:
     done, folder = generated(tmp_path, site)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert not list(folder.iterdir())
+    (later,) = (path for path in folder.rglob("*") if not path.is_dir())
+    assert later == folder / "osteon.target.wants" / "osteon-again@osteon-receive.service.timer"
+    assert (UNITS / later.readlink().name).is_file()
     assert (tmp_path / "kmsg").read_text().startswith("<3>osteon-generator: no DICOM socket: ")
 
 

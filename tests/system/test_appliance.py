@@ -289,6 +289,27 @@ def test_a_study_taken_before_a_reboot_is_told_after_it(
     assert {case: box.studies()[case] for case in known} == known
 
 
+def test_a_box_whose_socket_could_not_be_made_is_not_deaf_for_good(box: InstalledBox) -> None:
+    """As on a machine so slow that systemd's generator is cut off: it is made at the next try."""
+    machine, program = box.machine, "/usr/bin/osteon"
+    machine.run("systemctl", "stop", "osteon.target", "osteon-receive.socket")
+    machine.run("mv", program, f"{program}.real")
+    machine.run("sh", "-c", f"printf '#!/bin/sh\nexit 124\n' >{program} && chmod 755 {program}")
+    machine.run("systemctl", "daemon-reload")
+    machine.run("mv", f"{program}.real", program)
+    machine.run("systemctl", "start", "osteon.target")
+    later = "osteon-again@osteon-receive.service"
+    assert box.property(f"{later}.timer", "ActiveState") == "active"
+    asked = dcmtk("echoscu", box.port, options=("-ta", "5", "-to", "5"), calling="DR1")
+    assert asked.returncode != 0
+    assert box.property(f"{later}.timer", "Unit") == f"{later}.service"
+    machine.run("systemctl", "start", f"{later}.service")  # what the timer does, 20 minutes later
+    box.until(box.is_at_work, 90)
+    case = box.is_alerted(broken_leg())
+    assert box.studies()[case] == "alert"
+    machine.run("systemctl", "stop", f"{later}.timer")
+
+
 def test_a_reload_takes_a_right_yaml_and_refuses_a_wrong_one(box: InstalledBox) -> None:
     processes = [box.process(unit) for unit in UNITS]
     image = broken_leg()
