@@ -15,6 +15,7 @@ class Item(StrEnum):
     IMPORT = "import"
     STUDIES = "studies"
     ACKNOWLEDGE = "acknowledge"
+    ACCEPT = "accept"
     ROLL_BACK = "roll-back"
     SUPPORT_BUNDLE = "support-bundle"
     HAND_OVER = "hand-over"
@@ -44,6 +45,7 @@ MENU: Final[dict[Item, MenuLine]] = {
     Item.IMPORT: MenuLine("2", "Import the configuration from a stick"),
     Item.STUDIES: MenuLine("3", "Studies: the newest, by case code"),
     Item.ACKNOWLEDGE: MenuLine("4", "Acknowledge an alert"),
+    Item.ACCEPT: MenuLine("a", "Accept a model: measure it on the site's own labelled images"),
     Item.ROLL_BACK: MenuLine("5", "Roll a model back to the version before"),
     Item.SUPPORT_BUNDLE: MenuLine("6", "Support bundle for the maker, onto a stick"),
     Item.HAND_OVER: MenuLine("7", "Hand-over sheet, onto a stick or a printer"),

@@ -36,6 +36,7 @@ _ACTS: Final = {
     Item.IMPORT: "sticks:import_configuration",
     Item.STUDIES: "studies:show",
     Item.ACKNOWLEDGE: "studies:acknowledge",
+    Item.ACCEPT: "accepting:accept",
     Item.ROLL_BACK: "studies:roll_back",
     Item.SUPPORT_BUNDLE: "sticks:bundle",
     Item.HAND_OVER: "sticks:hand_over",
