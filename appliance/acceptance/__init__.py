@@ -8,6 +8,7 @@ from appliance.acceptance.criteria import Breach, Criteria, judge
 from appliance.acceptance.measure import Measured, measure
 from appliance.acceptance.record import Acceptance, AcceptanceFile
 from appliance.acceptance.standing import Standing, bar_unless_acceptable, standing
+from appliance.acceptance.undecided import UndecidedFile
 
 __all__ = [
     "Acceptance",
@@ -16,6 +17,7 @@ __all__ = [
     "Criteria",
     "Measured",
     "Standing",
+    "UndecidedFile",
     "bar_unless_acceptable",
     "judge",
     "measure",

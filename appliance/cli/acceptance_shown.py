@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from rich.console import Console
 from rich.text import Text
 
 from appliance.acceptance import Acceptance
-from appliance.cli.presentation import screen, table
-from appliance.evaluation import TITLES, Estimate
+from appliance.acceptance.record import Interval
+from appliance.cli.presentation import table
+from appliance.evaluation import TITLES
 
 _CRITERIA: Final = MappingProxyType(
     {
@@ -25,11 +26,8 @@ _CRITERIA: Final = MappingProxyType(
 )
 
 
-def show(
-    acceptance: Acceptance, figures: Mapping[str, Estimate], *, is_kept: bool, is_reports: bool
-) -> None:
+def show(acceptance: Acceptance, out: Console, *, is_kept: bool, is_reports: bool = False) -> None:
     """Figures with their intervals, what was asked, and the verdict."""
-    out = screen()
     model = acceptance.model
     exams = acceptance.fractured + acceptance.intact
     out.print(f"Model       {model.name} {model.version}")
@@ -44,8 +42,8 @@ def show(
     if is_reports:
         out.print("Scored from reports: findings below the report point are not in them.\n")
     shown = table("figure (FP: false positives)", "value", "95 % interval over patients")
-    for name, estimate in figures.items():
-        shown.add_row(TITLES[name], _number(estimate.value), _interval(estimate))
+    for name, figure in acceptance.figures.items():
+        shown.add_row(TITLES[name], _number(figure[0]), _interval(figure))
     out.print(shown)
     out.line()
     asked = table("asked", "found", "")
@@ -56,11 +54,11 @@ def show(
         asked.add_row(f"{_CRITERIA[name]} {words}", found, verdict)
     out.print(asked)
     out.line()
-    _say(acceptance, is_kept=is_kept)
+    say_verdict(acceptance, out, is_kept=is_kept)
 
 
-def _say(acceptance: Acceptance, *, is_kept: bool) -> None:
-    out = screen()
+def say_verdict(acceptance: Acceptance, out: Console, *, is_kept: bool) -> None:
+    """What comes of it, or would come of it."""
     named = f"{acceptance.model.name} {acceptance.model.version}"
     if not is_kept:
         would = "would be accepted" if acceptance.is_accepted else "would be refused"
@@ -106,7 +104,6 @@ def _number(value: float | None) -> str:
     return "-" if value is None or math.isnan(value) else f"{value:.2f}"
 
 
-def _interval(estimate: Estimate) -> str:
-    if math.isnan(estimate.low):
-        return "-"
-    return f"{estimate.low:.2f} to {estimate.high:.2f}"
+def _interval(figure: Interval) -> str:
+    _, low, high = figure
+    return "-" if low is None or high is None else f"{low:.2f} to {high:.2f}"

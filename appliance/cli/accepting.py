@@ -3,48 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Final
 
 import click
 from rich.console import Console
 from rich.progress import Progress
 
 from appliance import journal
-from appliance.acceptance import Acceptance, AcceptanceFile, Criteria, Measured, judge, measure
-from appliance.acceptance.measure import Read
-from appliance.acceptance.record import Interval
-from appliance.audit.events import AuditEvent, AuditKind, typed
+from appliance.acceptance import Acceptance
 from appliance.cli.acceptance_shown import show
 from appliance.cli.audited import audited
+from appliance.cli.measuring import Measurement, criteria_of, fitting, keep, measured, the_one
 from appliance.cli.options import config_option, json_option, site_of
-from appliance.cli.presentation import as_json
-from appliance.clock import SystemClock
-from appliance.config.schema import PackUse, Site
-from appliance.daemon.packs.loading import Model, model_of
-from appliance.daemon.packs.places import pack_in_use, pack_on_trial, uses
-from appliance.daemon.state import StateFolder
-from appliance.domain import Detection
+from appliance.cli.presentation import as_json, screen
+from appliance.config.schema import Site
+from appliance.daemon.packs.places import uses
+from appliance.daemon.state import state_folder
 from appliance.errors import UsageError
-from appliance.evaluation import Estimate, summary
-from appliance.imaging import Image
-from appliance.labelled import LabelledCase, LabelledSet, digest_of, open_set, report_of
-
-_FILMS: Final = "film"
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What the command was asked to do."""
-
-    set_folder: Path
-    by: str
-    is_candidate: bool
-    reports: Path | None
-    keeps: bool
+from appliance.labelled import open_set
 
 
 @click.command("accept")
@@ -94,117 +71,30 @@ def accept(  # noqa: PLR0913 - a command's options
     journal.to_nowhere()
     if not by.strip():
         raise UsageError("name-missing")
-    wanted = {
-        "sensitivity_at_least": sensitivity,
-        "specificity_at_least": specificity,
-        "false_marks_at_most": false_marks,
-        "fractured_at_least": fractured,
-        "intact_at_least": intact,
-    }
-    given = {key: value for key, value in wanted.items() if value is not None}
-    criteria = Criteria(**{**site.acceptance.model_dump(exclude={"required"}), **given})
-    asked = _Asked(folder, by.strip(), candidate, results, not (measure_only or results))
-    acceptance, figures = _measured(site, pack, asked, criteria)
-    if asked.keeps:
-        _keep(site, acceptance)
+    criteria = criteria_of(
+        site,
+        sensitivity_at_least=sensitivity,
+        specificity_at_least=specificity,
+        false_marks_at_most=false_marks,
+        fractured_at_least=fractured,
+        intact_at_least=intact,
+    )
+    labelled = open_set(folder)
+    use = the_one(uses(site) if pack else fitting(site, labelled), pack)
+    wanted = Measurement(labelled, use, by.strip(), criteria, candidate, results)
+    acceptance = _with_progress(site, wanted)
+    is_kept = not (measure_only or results)
+    if is_kept:
+        audited(state_folder(site).access, keep(site, acceptance))
     if is_json:
-        as_json({**asdict(acceptance), "accepted": acceptance.is_accepted, "kept": asked.keeps})
+        as_json({**asdict(acceptance), "accepted": acceptance.is_accepted, "kept": is_kept})
     else:
-        show(acceptance, figures, is_kept=asked.keeps, is_reports=results is not None)
+        show(acceptance, screen(), is_kept=is_kept, is_reports=results is not None)
     sys.exit(0 if acceptance.is_accepted else 1)
 
 
-def _keep(site: Site, acceptance: Acceptance) -> None:
-    state = StateFolder(Path(site.state_folder))
-    AcceptanceFile(state.root).keep(acceptance)
-    model, verdict = acceptance.model, "accepted" if acceptance.is_accepted else "refused"
-    subject, detail = f"{model.name} {model.version}", f"{verdict} by {typed(acceptance.by)}"
-    audited(state.access, AuditEvent(AuditKind.MODEL_ACCEPTANCE, "", subject, detail))
-
-
-def _measured(
-    site: Site, pack: str | None, asked: _Asked, criteria: Criteria
-) -> tuple[Acceptance, dict[str, Estimate]]:
-    clock = SystemClock()
-    labelled = open_set(asked.set_folder)
-    use = _use(site, pack, labelled)
-    open_pack = pack_on_trial if asked.is_candidate else pack_in_use
-    model = model_of(open_pack(site, use.name), use, clock)
-    with _reader(site, model, asked.reports) as read:
-        found = _with_progress(labelled, model, read)
-    figures = summary(found.exams, report=model.point.report, alert=model.point.alert)
-    if labelled.image != _FILMS:
-        figures.pop("ap")  # marks in volumes are places, not boxes
-    breaches = judge(
-        figures,
-        fractured=found.fractured,
-        intact=found.intact,
-        unread=len(found.unread),
-        criteria=criteria,
-    )
-    acceptance = Acceptance(
-        model=model.identity,
-        set_format=labelled.format.value,
-        set_digest=digest_of(labelled),
-        fractured=found.fractured,
-        intact=found.intact,
-        unread=len(found.unread),
-        report=model.point.report,
-        alert=model.point.alert,
-        figures={name: _interval(each) for name, each in figures.items()},
-        criteria=criteria,
-        breaches=breaches,
-        by=asked.by,
-        at=clock.now(),
-    )
-    return acceptance, figures
-
-
-def _use(site: Site, pack: str | None, labelled: LabelledSet) -> PackUse:
-    """The pack that is meant: by its name, or the only one that reads such images."""
-    fitting = [
-        use
-        for use in uses(site)
-        if (use.name == pack if pack else pack_in_use(site, use.name).spec.image == labelled.image)
-    ]
-    if len(fitting) != 1:
-        raise UsageError("pack-unclear", f"{len(fitting)} models read such images")
-    return fitting[0]
-
-
-@contextmanager
-def _reader(site: Site, model: Model, reports: Path | None) -> Iterator[Read]:
-    """The model as it reads patients, or what it said of them before."""
-    if reports is not None:
-        folder = reports
-
-        def reported(case: LabelledCase, _: Image) -> tuple[Detection, ...]:
-            return report_of(folder, case).marks
-
-        yield reported
-        return
-    with model.host as host:
-        host.warm_up()
-
-        def read(_: LabelledCase, image: Image) -> tuple[Detection, ...]:
-            marks, _execution = host.read(image, site.analysis.inference_seconds)
-            return marks
-
-        yield read
-
-
-def _with_progress(labelled: LabelledSet, model: Model, read: Read) -> Measured:
+def _with_progress(site: Site, wanted: Measurement) -> Acceptance:
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("reading", total=len(labelled.cases))
-        return measure(
-            labelled, model.spec, read, lambda done: progress.update(task, completed=done)
-        )
-
-
-def _interval(estimate: Estimate) -> Interval:
-    value, low, high = (
-        None if figure != figure else figure  # noqa: PLR0124 - NaN
-        for figure in (estimate.value, estimate.low, estimate.high)
-    )
-    return value, low, high
+        task = progress.add_task("reading", total=len(wanted.labelled.cases))
+        return measured(site, wanted, lambda done: progress.update(task, completed=done))

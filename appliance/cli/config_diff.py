@@ -70,6 +70,14 @@ def diff(config: Path, *, is_json: bool) -> None:
     out.print(f"\nTo put it into use: {_COMMANDS[gravest]}", soft_wrap=True)
 
 
+def changes_to_use(wanted: Site) -> tuple[str, ...] | None:
+    """What a site YAML would change on the running box, one line a key; None: nothing has run."""
+    found = _differences(wanted)
+    if not found:
+        return None
+    return tuple(f"{change.key}: {_words(change)}" for change, _ in _merged(found))
+
+
 def _differences(wanted: Site) -> dict[str, tuple[Change, ...]]:
     """By role. What only a restart changes is held against what the role started with."""
     default = Site.model_fields["state_folder"].default

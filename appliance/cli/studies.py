@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ from appliance.cli.presentation import (
     screen,
     table,
 )
-from appliance.cli.timeline import Ledgers, moments_of, open_ledgers
+from appliance.cli.timeline import Ledgers, Moment, moments_of, open_ledgers
 from appliance.domain import CaseCode
 from appliance.errors import UsageError
 from appliance.ledger.delivery import DeliveryState
@@ -73,14 +74,7 @@ def _show(out: Console, revisions: tuple[Revision, ...], rows: list[dict[str, ob
 @json_option
 def show(case: str, config: Path, *, is_json: bool) -> None:
     """Show the timeline of one case, from its first image to its last acknowledgement."""
-    code = CaseCode(case.strip().upper())
-    with ExitStack() as stack:
-        ledgers = open_ledgers(stack, config)
-        revisions = ledgers.work.of_case(code) if ledgers.work else ()
-        if not revisions:
-            raise UsageError("case-unknown", "no such case on this box")
-        moments = moments_of(ledgers, code, revisions)
-        row = _row(ledgers, revisions[-1])
+    way = _way(config, case)
     if is_json:
         timeline = [
             {
@@ -89,19 +83,52 @@ def show(case: str, config: Path, *, is_json: bool) -> None:
                 "what": moment.what,
                 **moment.details,
             }
-            for moment in moments
+            for moment in way.moments
         ]
-        as_json({**row, "timeline": timeline})
+        as_json({**way.row, "timeline": timeline})
         return
-    out = screen()
-    last = revisions[-1]
-    out.print(code, outcome_text(last.outcome, last.state, is_phantom=last.is_phantom))
+    _show_way(screen(), way)
+
+
+def show_timeline(config: Path, case: str, out: Console) -> None:
+    """The same timeline somewhere else.
+
+    Raises:
+        UsageError: `case-unknown`.
+        ConfigError, StorageError: as `open_ledgers`.
+    """
+    _show_way(out, _way(config, case))
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A case: its newest revision, as it stands, and all that happened to it."""
+
+    last: Revision
+    row: dict[str, object]
+    moments: tuple[Moment, ...]
+
+
+def _way(config: Path, case: str) -> _Way:
+    code = CaseCode(case.strip().upper())
+    with ExitStack() as stack:
+        ledgers = open_ledgers(stack, config)
+        revisions = ledgers.work.of_case(code) if ledgers.work else ()
+        if not revisions:
+            raise UsageError("case-unknown", "no such case on this box")
+        last = revisions[-1]
+        return _Way(last, _row(ledgers, last), moments_of(ledgers, code, revisions))
+
+
+def _show_way(out: Console, way: _Way) -> None:
+    last = way.last
+    out.print(last.case, outcome_text(last.outcome, last.state, is_phantom=last.is_phantom))
     shown = table("time", "s", "rev.", "what", "details")
-    for moment in moments:
+    for moment in way.moments:
         details = ", ".join(
             f"{name} {value}" for name, value in moment.details.items() if value not in ("", None)
         )
-        since = f"{moment.at - moments[0].at:+.1f}"
+        since = f"{moment.at - way.moments[0].at:+.1f}"
         shown.add_row(
             local_time(moment.at), since, str(moment.revision or ""), moment.what, details
         )

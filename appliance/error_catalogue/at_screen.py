@@ -70,12 +70,13 @@ AT_SCREEN: Final = {
     "os-taken-back": "Nothing at once: the box works as before. Menu h says why.",
     "os-unhealthy": "Nothing: wait for it. Menu h names what was missing.",
     "outbox-item-missing": "The ledger was rebuilt or restored: look at the latest studies (3).",
-    "pack-not-accepted": "The model has to be measured on the site's labelled set by the maker, or "
-    "`acceptance.required` taken out of the site YAML.",
+    "pack-not-accepted": "Measure it on the site's labelled set (menu a), or take "
+    "`acceptance.required` out of the site YAML.",
     "pack-recalled": "Its studies are told as not analysed until a newer version comes: by the "
     "network, or by a stick of the maker (menu u). Ask the maker.",
-    "pack-refused-by-site": "Wait for another version of the model.",
-    "pack-unclear": "Ask the maker, with a support bundle (menu 6).",
+    "pack-refused-by-site": "Wait for another version, or measure this one again (menu a).",
+    "pack-unclear": "Choose it again, and type one of the names that are shown. Where none is, no "
+    "model of this box reads such images.",
     "pin-locked": "Wait as long as the screen says; each further wrong PIN makes it longer. Nobody "
     "can look up a PIN that is forgotten: see page 13 of the manual.",
     "port-unusable": "Take another port in the site YAML, and import it (menu 2).",

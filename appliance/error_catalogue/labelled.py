@@ -19,6 +19,11 @@ LABELLED: Final = {
         "A film of the set cannot be read.",
         "Films are DICOM, or PNG, JPEG or TIFF in grey with 8 or 16 bits. Export it again.",
     ),
+    "labelled-folder-missing": Explanation(
+        "The stick has no folder `osteon-accept`, in which the labelled set is looked for.",
+        "Copy the set into a folder of that name in the top folder of the stick, labels and images "
+        "as page 07 of the manual says, and try again.",
+    ),
     "labelled-grid-differs": Explanation(
         "A label volume does not have the grid of its image: it would mark other places.",
         "Export labels and image anew from the same program, without resampling.",
@@ -39,6 +44,12 @@ LABELLED: Final = {
     "labelled-set-empty": Explanation(
         "The labelled set lists no scan and no film.",
         "List each one in the table; an intact scan has the row for the background.",
+    ),
+    "labelled-set-long": Explanation(
+        "Measuring the whole set would take longer than a visit to the menu may last. Nothing was "
+        "recorded.",
+        "Leave exams out of the set, table and images, as many as the message says; at least 20 "
+        "with a fracture and 20 without have to stay.",
     ),
     "labelled-set-other": Explanation(
         "The set holds films and the model reads volumes, or the other way round.",

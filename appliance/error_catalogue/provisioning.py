@@ -45,6 +45,14 @@ PROVISIONING: Final = {
         "underscores and @, without gaps.",
         "Choose it again, and type another one.",
     ),
+    "signer-unknown": Explanation(
+        "Nobody of that name may sign here. Nothing has changed.",
+        "Choose it again, and type one of the names as they are shown.",
+    ),
+    "signer-withdrawal-unconfirmed": Explanation(
+        "What was typed is not the word that was asked for. Nothing has changed.",
+        "Choose it again if somebody is to sign no more.",
+    ),
     "site-signature-wrong": Explanation(
         "The signature beside the site YAML is not one of this file by an enrolled key; the file "
         "was not taken.",

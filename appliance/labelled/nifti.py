@@ -52,6 +52,8 @@ def read_volume(path: Path) -> Volume:
         LabelledSetError: `labelled-volume-invalid`.
     """
     grid = _read(path)
+    if np.can_cast(grid.voxels.dtype, np.int16):  # nearly always; and volumes are large
+        return Volume(grid.voxels.astype(np.int16), grid.origin_lps_mm, grid.axes)
     if not np.isfinite(grid.voxels).all():
         raise LabelledSetError("labelled-volume-invalid", "not finite")
     limits = np.iinfo(np.int16)
@@ -73,10 +75,10 @@ def read_labels(path: Path, volume: Volume) -> NDArray[np.int32]:
         and np.allclose(grid.axes * corners, volume.axes * corners, atol=_SAME_MM)
     ):
         raise LabelledSetError("labelled-grid-differs")
-    labels = np.rint(grid.voxels)
-    if not np.array_equal(labels, grid.voxels):
+    is_whole = grid.voxels.dtype.kind != "f" or np.array_equal(np.rint(grid.voxels), grid.voxels)
+    if not is_whole:
         raise LabelledSetError("labelled-volume-invalid", "labels that are no whole numbers")
-    found: NDArray[np.int32] = labels.astype(np.int32)
+    found: NDArray[np.int32] = grid.voxels.astype(np.int32)
     return found
 
 

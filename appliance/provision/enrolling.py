@@ -100,6 +100,34 @@ def enrol(name: str, key: SignersKey, signers: Path) -> bool:
     return True
 
 
+def withdraw(name: str, signers: Path) -> tuple[SignersKey, ...]:
+    """Let nobody of that name sign any more; the keys that they had, none where there is nobody.
+
+    What is not written like ours stays; where nothing is left, no file is.
+
+    Raises:
+        StorageError: `disk-full`, `storage-failed`; then nothing has changed.
+    """
+    gone = tuple(key for known, key in enrolled(signers) if known == name)
+    if not gone:
+        return ()
+    try:
+        lines = signers.read_text(encoding="utf-8").splitlines(keepends=True)
+        left = "".join(line for line in lines if not _is_of(line, name))
+        if not left.strip():
+            signers.unlink()
+            return gone
+    except OSError as error:
+        raise storage_error(error) from error
+    write_durably(signers, left.encode(), mode=_MODE)
+    return gone
+
+
+def _is_of(line: str, name: str) -> bool:
+    found = _LINE.match(line)
+    return found is not None and found[1] == name
+
+
 def enrolled(signers: Path) -> Iterator[tuple[str, SignersKey]]:
     """(name, key) of those who may sign, as far as they are written like ours.
 

@@ -23,6 +23,8 @@ from appliance.storage import storage_error, write_durably
 
 Confirm = Callable[[str, str], None]
 """Asks a person about an unsigned file (name, fingerprint); raises where they do not confirm it."""
+Foresee = Callable[[Site, bool], None]
+"""Told of a file without a fault before it is taken (content, whether it is signed); may raise."""
 _MODE: Final = 0o644  # no secret stands in a site YAML, and every unit reads it
 _SECRET_MODE: Final = 0o600
 
@@ -33,6 +35,7 @@ class Voucher:
 
     signers: tuple[Path, ...]
     confirm: Confirm
+    foresee: Foresee = lambda _site, _is_signed: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ def import_site(stick: Stick, target: Path, voucher: Voucher, now: float) -> Imp
 
     Raises:
         ConfigFaults: `config-invalid`, with every fault.
-        ConfigError: what `Stick.offer`, `signer_of` and the voucher's `confirm` raise.
+        ConfigError: what `Stick.offer`, `signer_of` and the voucher raise.
         StorageError: `disk-full`, `storage-failed`; the present file is untouched.
     """
     offer = stick.offer()
@@ -73,6 +76,7 @@ def import_site(stick: Stick, target: Path, voucher: Voucher, now: float) -> Imp
     companions = tuple(_companions(stick, site, target.parent, voucher))
     with _in_place(companions):
         check_named(site, document, now)
+        voucher.foresee(site, signer is not None)
         if signer is None:
             voucher.confirm(offer.name, digits)
         present = _content(target)

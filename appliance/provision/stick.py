@@ -82,6 +82,25 @@ class Stick:
                 _read(folder, signature, _SIGNATURE_BYTES) if signature in names else None,
             )
 
+    def whole_folder(self, name: str) -> Path | None:
+        """A folder of that name, in which nothing lies but folders and files; None where none is.
+
+        Raises:
+            ConfigError: `stick-unreadable`, `stick-file-irregular`.
+        """
+        place = self.folder / name
+        try:
+            if not stat.S_ISDIR(place.lstat().st_mode):
+                raise ConfigError("stick-file-irregular", "not a folder")
+            for each in place.rglob("*"):
+                if not (stat.S_ISREG(mode := each.lstat().st_mode) or stat.S_ISDIR(mode)):
+                    raise ConfigError("stick-file-irregular", "neither a plain file nor a folder")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ConfigError("stick-unreadable", str(error.strerror)) from error
+        return place
+
     def make_writable(self) -> None:
         """Where it was mounted here; whoever writes then hears whether that worked."""
         if self.is_mounted_here:

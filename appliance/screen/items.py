@@ -14,7 +14,9 @@ class Item(StrEnum):
     PROVE = "prove"
     IMPORT = "import"
     STUDIES = "studies"
+    TIMELINE = "timeline"
     ACKNOWLEDGE = "acknowledge"
+    ACCEPT = "accept"
     ROLL_BACK = "roll-back"
     SUPPORT_BUNDLE = "support-bundle"
     HAND_OVER = "hand-over"
@@ -23,6 +25,7 @@ class Item(StrEnum):
     HISTORY = "history"
     GO_BACK = "go-back"
     ENROL = "enrol-signer"
+    WITHDRAW = "withdraw-signer"
     ROTATE_KEY = "rotate-key"
     VERIFY = "verify-audit"
     WIPE = "wipe"
@@ -43,7 +46,9 @@ MENU: Final[dict[Item, MenuLine]] = {
     Item.PROVE: MenuLine("0", "Let it prove itself: a made-up study, test mail, test page"),
     Item.IMPORT: MenuLine("2", "Import the configuration from a stick"),
     Item.STUDIES: MenuLine("3", "Studies: the newest, by case code"),
+    Item.TIMELINE: MenuLine("t", "Timeline of one study, by its case code"),
     Item.ACKNOWLEDGE: MenuLine("4", "Acknowledge an alert"),
+    Item.ACCEPT: MenuLine("a", "Accept a model: measure it on the site's own labelled images"),
     Item.ROLL_BACK: MenuLine("5", "Roll a model back to the version before"),
     Item.SUPPORT_BUNDLE: MenuLine("6", "Support bundle for the maker, onto a stick"),
     Item.HAND_OVER: MenuLine("7", "Hand-over sheet, onto a stick or a printer"),
@@ -52,6 +57,7 @@ MENU: Final[dict[Item, MenuLine]] = {
     Item.HISTORY: MenuLine("h", "History of the updates, and how they stand"),
     Item.GO_BACK: MenuLine("s", "System: back to the version before"),
     Item.ENROL: MenuLine("k", "Key of somebody who may sign the configuration, from a stick"),
+    Item.WITHDRAW: MenuLine("w", "Withdraw a key, so that its owner signs no more"),
     Item.ROTATE_KEY: MenuLine("r", "Rotate the key of all studies"),
     Item.VERIFY: MenuLine("v", "Verify that nobody touched the audit trail"),
     Item.WIPE: MenuLine("9", "WIPE: destroy all patient data of this box"),

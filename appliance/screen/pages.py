@@ -172,9 +172,10 @@ def _calling(head: tuple[Line, ...], _visit: Visit, _now: float) -> Page:
 
 def _noted(visit: Visit) -> Iterator[Line]:
     yield Line()
-    for row in folded(visit.note):
-        yield Line(row, Style.BOLD)
-    yield Line()
+    if visit.note:
+        for row in folded(visit.note):
+            yield Line(row, Style.BOLD)
+        yield Line()
 
 
 def _pin(head: tuple[Line, ...], visit: Visit, _now: float) -> Page:

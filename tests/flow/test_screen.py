@@ -217,6 +217,25 @@ def choose(screen: Console, key: str) -> None:
     screen.press(key)
 
 
+def test_the_way_of_one_case_is_read_by_its_code(bed: Bed, screen: Console) -> None:
+    enter(screen)
+    choose(screen, "t")
+    screen.shows("Case code")
+    screen.press(f"{bed.case.lower()} " + ENTER)
+    page = read = screen.shows("association opened", "Enter: ")
+    while "Enter: the menu" not in page:
+        screen.press(ENTER)
+        page = screen.turns(page)
+        read += page
+    for what in (bed.case, "last image durable", "delivery sent"):
+        assert what in read
+    screen.press(ENTER)
+    choose(screen, "t")
+    screen.shows("Case code")
+    screen.press("AAA-AAAA" + ENTER)
+    screen.shows("case-unknown", "NOT DONE.")
+
+
 def test_who_has_no_login_takes_updates(bed: Bed, screen: Console) -> None:
     enter(screen)
     choose(screen, "h")
@@ -231,6 +250,33 @@ def test_who_has_no_login_takes_updates(bed: Bed, screen: Console) -> None:
     assert ("menu-action", "go-back os-not-an-image") in [
         (each["kind"], each["detail"]) for each in bed.entries()
     ]
+
+
+def withdraws(bed: Bed, screen: Console, name: str, fingerprint: str) -> None:
+    """Takes away the only one who may sign."""
+    for typed, code in (
+        (["another"], "signer-unknown"),
+        ([name, "yes"], "signer-withdrawal-unconfirmed"),
+    ):
+        choose(screen, "w")
+        page = screen.shows(f"SHA256:{fingerprint}", "Name of who may not sign any more:")
+        for words in typed:
+            screen.press(words + ENTER)
+            page = screen.turns(page)
+        screen.shows(code, "NOT DONE.")
+        assert [known for known, _ in enrolled(bed.folder / "nobody")] == [name]
+        screen.press(ESCAPE)
+    choose(screen, "w")
+    screen.shows("Name of who may not sign any more:")
+    screen.press(name + ENTER)
+    screen.shows("Nobody of this hospital can sign then", "type WITHDRAW:")
+    screen.press("WITHDRAW" + ENTER)
+    screen.shows(f"{name} may not sign any more.", "Enter: the menu")
+    assert not (bed.folder / "nobody").exists()
+    screen.press(ESCAPE)
+    choose(screen, "w")
+    screen.shows("Nobody of this hospital may sign.", "Enter: the menu")
+    screen.press(ESCAPE)
 
 
 def test_who_has_no_login_enrols_rotates_and_verifies(bed: Bed, screen: Console) -> None:
@@ -254,6 +300,7 @@ def test_who_has_no_login_enrols_rotates_and_verifies(bed: Bed, screen: Console)
     screen.shows("it-desk may sign from now on.", "Enter: the menu")
     assert list(enrolled(bed.folder / "nobody")) == [("it-desk", key)]
     screen.press(ESCAPE)
+    withdraws(bed, screen, "it-desk", key.fingerprint)
     choose(screen, "r")
     screen.shows("To rotate it, type ROTATE:")
     screen.press("rotate" + ENTER)
@@ -270,6 +317,8 @@ def test_who_has_no_login_enrols_rotates_and_verifies(bed: Bed, screen: Console)
     us = "technician at the screen"
     enrolled_by_us = f"may sign: it-desk SHA256:{key.fingerprint}"
     assert ("configuration-changed", us, enrolled_by_us) in said
+    withdrawn_by_us = f"may not sign any more: it-desk SHA256:{key.fingerprint}"
+    assert ("configuration-changed", us, withdrawn_by_us) in said
     assert ("menu-action", us, "enrol-signer signer-fingerprint-differs") in said
     assert ("key-rotated", us, "") in said
     assert ("audit-read", us, "verify") in said

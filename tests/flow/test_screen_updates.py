@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from appliance.audit.reader import TrailReader
 from appliance.cli.technician.box import Box
 from appliance.cli.technician.updating import from_stick, history
-from appliance.clock import SystemClock
-from appliance.daemon.access_role import access
-from appliance.daemon.site_file import SiteFile
-from appliance.daemon.state import StateFolder
 from appliance.errors import OsteonError
 from appliance.screen.items import Access
 from appliance.signing import DeviceSigner, open_envelope
 from appliance.update.offers import read_offers
 from appliance.update.receipt import PAYLOAD_TYPE
 from tests.flow.test_update_cli import VERSION, Technician
+from tests.simulators import trail
 from tests.simulators.at_the_screen import Talk, talk
-from tests.simulators.box import wait_until
 from tests.simulators.update_repository import NAME, RepositoryMaker
 
 pytestmark = pytest.mark.timeout(300)
@@ -34,32 +26,12 @@ pytestmark = pytest.mark.timeout(300)
 LARGER = {"network.onnx": hashlib.shake_256(b"larger").digest(900_000)}
 
 
-@contextmanager
-def keeping_the_trail(there: Technician) -> Iterator[None]:
-    """The unit that keeps it, at work."""
-    stop = threading.Event()
-    file = SiteFile(there.folder / "site.yaml", "access")
-    with ThreadPoolExecutor(1) as pool:
-        keeping = pool.submit(access, file, stop, SystemClock())
-        try:
-            wait_until(lambda: keeping.done() or (_access(there) / "door").exists(), 60)
-            yield
-        finally:
-            stop.set()
-    assert keeping.exception() is None
-
-
-def _access(there: Technician) -> Path:
-    return StateFolder(there.folder / "state").access
-
-
 def audited(there: Technician) -> list[tuple[str, str, bool]]:
-    """What the trail says that somebody at the screen did: about what, how, whether it came off."""
-    return [
-        (each.subject, each.detail, each.is_success)
-        for each in TrailReader(_access(there)).new()
-        if (each.kind, each.actor) == ("menu-action", "technician at the screen")
-    ]
+    return trail.audited(there.folder / "state", "menu-action")
+
+
+def kept_meanwhile(there: Technician) -> AbstractContextManager[None]:
+    return trail.keeping_the_trail(there.folder / "site.yaml", there.folder / "state")
 
 
 @pytest.fixture
@@ -89,11 +61,11 @@ def chosen(there: Technician) -> Talk:
 
 def test_a_model_comes_from_the_stick_with_its_progress_and_a_receipt(there: Technician) -> None:
     pack = there.maker.release(there.maker.make_pack(VERSION, 2, more_files=LARGER))
-    with keeping_the_trail(there):
+    with kept_meanwhile(there):
         told = chosen(there)
-        trail = audited(there)
+        said = audited(there)
     assert told.end is None, told.text
-    assert (f"{NAME} {VERSION}", "from a stick", True) in trail
+    assert (f"{NAME} {VERSION}", "from a stick", True) in said
     tenths = [line for line in told.said if line.startswith(f"{NAME}: ")]
     assert tenths
     assert tenths[-1].startswith(f"{NAME}: 100 % of ")
@@ -142,10 +114,10 @@ def test_a_model_that_is_not_what_was_signed_is_refused_by_name(there: Technicia
     content = bytearray(network.read_bytes())
     content[len(content) // 2] ^= 1
     network.write_bytes(content)
-    with keeping_the_trail(there):
+    with kept_meanwhile(there):
         told = chosen(there)
-        trail = audited(there)
+        said = audited(there)
     assert isinstance(told.end, OsteonError), told.text
-    assert (f"{NAME} {VERSION}", f"from a stick {told.end.code}", False) in trail
+    assert (f"{NAME} {VERSION}", f"from a stick {told.end.code}", False) in said
     assert f"{NAME} {VERSION}: refused: {told.end.code}" in " ".join(told.text.split())
     assert not read_offers(there.update.offers).offers

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.cli.technician.accepting import MOST_S
 from appliance.config.example import example_yaml
 from appliance.config.load import parse_site
 from appliance.config.receiving import ListenerTls
@@ -236,3 +237,9 @@ def test_every_unit_that_a_unit_names_is_there() -> None:
 
 def test_the_generator_may_be_executed() -> None:
     assert os.access(UNITS / "osteon-generator", os.X_OK)
+
+
+def test_a_visit_to_the_menu_may_last_longer_than_what_it_measures() -> None:
+    unit = (UNITS / "osteon-technician@.service").read_text(encoding="utf-8")
+    (hours,) = re.findall(r"^RuntimeMaxSec=(\d+)h$", unit, re.MULTILINE)
+    assert int(hours) * 3600 >= MOST_S + 1800

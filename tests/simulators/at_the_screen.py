@@ -12,6 +12,9 @@ from appliance.screen.messages import FROM_SESSION, Answer, Asked, Said
 from appliance.screen.session import Dialogue
 
 _SECONDS = 120.0
+GOES = None
+"""In place of an answer: nobody is there any more, and the screen hangs up."""
+_ESCAPE = "\x1b"
 
 
 @dataclass
@@ -26,7 +29,7 @@ class Talk:
         return "\n".join(self.said)
 
 
-def talk(act: Callable[[Dialogue], object], *answers: str) -> Talk:
+def talk(act: Callable[[Dialogue], object], *answers: str | None) -> Talk:
     """Let an act run, answering its questions in that order; Esc where there is no answer left."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     told, left = Talk(), list(answers)
@@ -44,7 +47,11 @@ def talk(act: Callable[[Dialogue], object], *answers: str) -> Talk:
                     told.said.append(text)
                 case Asked(question=question):
                     told.said.append(question)
-                    line.send(Answer(left.pop(0) if left else None))
+                    answer = left.pop(0) if left else _ESCAPE
+                    if answer is GOES:
+                        ours.close()
+                        break
+                    line.send(Answer(None if answer is _ESCAPE else answer))
                 case _:
                     raise AssertionError(heard)
         told.end = done.exception()

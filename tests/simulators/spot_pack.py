@@ -67,13 +67,13 @@ class Twist:
 SOUND = Twist((helper.make_node("Identity", ["plain"], ["heat"]),))
 
 
-def write(folder: Path, version: str = "0.1.0.1", twist: Twist = SOUND) -> Path:
+def write(folder: Path, version: str = "0.1.0.1", twist: Twist = SOUND, name: str = NAME) -> Path:
     """Write and sign the pack below `folder`; returns `folder`, for the site YAML."""
-    home = folder / NAME
+    home = folder / name
     packs.write_pack(
         home,
         network(twist),
-        name=NAME,
+        name=name,
         version=version,
         summary="Marks bright spots.",
         inputs={
@@ -90,14 +90,14 @@ def write(folder: Path, version: str = "0.1.0.1", twist: Twist = SOUND) -> Path:
         tolerance={"score": 0.1, "position": 20.0},
     )
     runtime = OnnxRuntime(network(twist), Device.CPU)
-    for name, spots in (("spot", ((120, 90),)), ("dark", ())):
+    for case, spots in (("spot", ((120, 90),)), ("dark", ())):
         image = (pixels(*spots) >> 4).astype(np.uint8)
         packed = io.BytesIO()
         np.savez_compressed(packed, pixels=image)
         found = read(Film(image.astype(np.float32) / 255, None), runtime, PARAMETERS)
         assert len(found) == len(spots)
-        (home / "golden" / f"{name}.npz").write_bytes(packed.getvalue())
-        (home / "golden" / f"{name}.json").write_text(json.dumps({"detections": to_json(found)}))
+        (home / "golden" / f"{case}.npz").write_bytes(packed.getvalue())
+        (home / "golden" / f"{case}.json").write_text(json.dumps({"detections": to_json(found)}))
     sign(home)
     return folder
 

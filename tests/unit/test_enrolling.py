@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import ConfigError
-from appliance.provision.enrolling import check_letters, check_name, enrol, enrolled, parse_key
+from appliance.provision.enrolling import (
+    check_letters,
+    check_name,
+    enrol,
+    enrolled,
+    parse_key,
+    withdraw,
+)
 from appliance.provision.signature import signer_of
 from tests.simulators.sticks import new_key, sign
 
@@ -55,6 +62,36 @@ def test_who_is_enrolled_may_sign_beside_those_before(tmp_path: Path) -> None:
     signature = site.with_name("site.yaml.sig").read_bytes()
     with pytest.raises(ConfigError, match="site-signature-wrong"):
         signer_of(site.read_bytes(), signature, [signers])
+
+
+def test_who_is_taken_away_may_not_sign_and_the_others_may(tmp_path: Path) -> None:
+    signers, site = tmp_path / "site-signers", tmp_path / "site.yaml"
+    site.write_text("a: 1")
+    for name in ("it-desk", "other"):
+        assert enrol(name, parse_key(new_key(tmp_path / name).encode()), signers)
+    second = parse_key(new_key(tmp_path / "second").encode())
+    assert enrol("it-desk", second, signers)
+    by_hand = "# checked in May\nit-desk cert-authority ssh-ed25519 AAAA\n"
+    signers.write_text(by_hand + signers.read_text())
+    assert [key.blob for key in withdraw("it-desk", signers)][1:] == [second.blob]
+    assert [name for name, _ in enrolled(signers)] == ["other"]
+    assert signers.read_text().startswith(by_hand)
+    sign(site, tmp_path / "other")
+    signature = site.with_name("site.yaml.sig")
+    assert signer_of(site.read_bytes(), signature.read_bytes(), [signers]) == "other"
+    for key in ("it-desk", "second"):
+        sign(site, tmp_path / key)
+        with pytest.raises(ConfigError, match="site-signature-wrong"):
+            signer_of(site.read_bytes(), signature.read_bytes(), [signers])
+    assert withdraw("it-desk", signers) == ()
+
+
+def test_of_the_last_signer_no_file_is_left(tmp_path: Path) -> None:
+    signers = tmp_path / "site-signers"
+    assert enrol("it-desk", parse_key(new_key(tmp_path / "desk").encode()), signers)
+    assert len(withdraw("it-desk", signers)) == 1
+    assert not signers.exists()
+    assert withdraw("it-desk", signers) == ()
 
 
 def test_a_file_without_its_last_line_end_loses_nobody(tmp_path: Path) -> None:

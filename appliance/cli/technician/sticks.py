@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from appliance.cli.config_diff import changes_to_use
 from appliance.cli.first_boot import TYPED_DIGITS
 from appliance.cli.hand_over import print_sheet, printer_named, sheet
 from appliance.cli.options import site_of
 from appliance.cli.support_bundle import bundle_name, write_bundle
 from appliance.cli.technician.box import Box
 from appliance.clock import SystemClock
+from appliance.config.schema import Site
 from appliance.errors import ConfigError, StorageError
 from appliance.provision.fingerprint import grouped
 from appliance.provision.importing import Imported, Voucher, check_fingerprint, import_site
@@ -27,6 +29,7 @@ _STICK_SECONDS: Final = 10.0
 """How long one that was just plugged in may take."""
 _ON_STICK: Final = "stick"
 _SHEET: Final = "hand-over.pdf"
+_NO_CHANGE: Final = "The box uses exactly this already."
 
 
 def import_configuration(box: Box, dialogue: Dialogue) -> None:
@@ -52,9 +55,19 @@ def _taken(box: Box, dialogue: Dialogue) -> Imported:
         answer = dialogue.ask(f"If they agree, type the first {TYPED_DIGITS} digits:")
         check_fingerprint(answer, digits, TYPED_DIGITS)
 
+    def foresee(site: Site, is_signed: bool) -> None:  # noqa: FBT001 - as the voucher is called
+        changed = changes_to_use(site) if is_signed or box.takes_unsigned else None
+        if changed is None:  # or it will not be taken: then nobody learns what is in use
+            return
+        dialogue.say("Against what the box uses now it changes:" if changed else _NO_CHANGE)
+        for line in changed:
+            dialogue.say(f"  {line}")
+        if changed and is_signed:
+            dialogue.ask("It is signed. To take it, press Enter:")
+
     with plugged_in(box, dialogue) as stick:
         try:
-            voucher = Voucher(box.signers, confirm)
+            voucher = Voucher(box.signers, confirm, foresee)
             return import_site(stick, box.config, voucher, SystemClock().now())
         except ConfigError as error:
             if stick.write_faults(error):

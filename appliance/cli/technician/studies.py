@@ -1,4 +1,4 @@
-"""The menu's studies, acknowledgement and rollback."""
+"""The menu's studies, one of them at length, acknowledgement and rollback."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from appliance.cli.acknowledge import acknowledged
 from appliance.cli.options import site_in_use
 from appliance.cli.rollback import rolled_back
-from appliance.cli.studies import show_studies
+from appliance.cli.studies import show_studies, show_timeline
 from appliance.cli.technician.box import Box, console_of
 from appliance.daemon.state import StateFolder, state_folder
 from appliance.screen.session import ACTOR, Dialogue
@@ -19,6 +19,12 @@ _NEWEST: Final = 40
 def show(box: Box, dialogue: Dialogue) -> None:
     """The newest of what `osteon studies` lists."""
     show_studies(box.config, _NEWEST, console_of(dialogue))
+
+
+def show_case(box: Box, dialogue: Dialogue) -> None:
+    """What `osteon show` prints."""
+    case = dialogue.ask("Case code, such as K7Q-3MF2:")
+    show_timeline(box.config, case, console_of(dialogue))
 
 
 def acknowledge(box: Box, dialogue: Dialogue) -> None:

@@ -83,6 +83,12 @@ def pack_in_use(site: Site, name: str) -> Pack:
     return places.open(name, slot.active)
 
 
+def ref_on_trial(site: Site, name: str) -> PackRef | None:
+    """Which update of that name has still to prove itself; None: none. Raises StorageError."""
+    slot = read_slots(StateFolder(Path(site.state_folder)).analyse / SLOTS).get(name)
+    return None if slot is None else slot.candidate
+
+
 def pack_on_trial(site: Site, name: str) -> Pack:
     """The update of that name that has still to prove itself on this box.
 
@@ -90,7 +96,7 @@ def pack_on_trial(site: Site, name: str) -> Pack:
         PackError: as `open_pack`; `pack-missing` where none is on trial.
         StorageError: as `read_slots`.
     """
-    slot = read_slots(StateFolder(Path(site.state_folder)).analyse / SLOTS).get(name)
-    if slot is None or slot.candidate is None:
+    ref = ref_on_trial(site, name)
+    if ref is None:
         raise PackError("pack-missing", "none is on trial")
-    return PackPlaces.of(site).open(name, slot.candidate)
+    return PackPlaces.of(site).open(name, ref)
