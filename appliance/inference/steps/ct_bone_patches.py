@@ -8,8 +8,7 @@ type a fracture there would be.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +21,9 @@ from appliance.imaging import Image, Volume
 from appliance.inference.anatomy import named_by_place
 from appliance.inference.steps import Network, Parameters, register
 from appliance.inference.steps.ct_bone_mask import find_thorax
+from appliance.inference.steps.ct_settings import Settings
 from appliance.inference.steps.ct_tiles import covering_corners, cut_cube
+from appliance.inference.steps.platt import calibrated
 
 WINDOW_HU = (-500.0, 1300.0)
 SMALLEST_SPREAD = 1e-6
@@ -34,73 +35,11 @@ MIDLINE_MM = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """The pack's parameters.
-
-    batch: cubes for one call of the network. cube: voxels along an edge; spacing_mm: between them.
-    margin: voxels at each side in which the network sees too little to be believed.
-    cell: voxels of one cell of the answer, along an edge.
-    floor: score below which nothing is kept. apart_mm: nearer marks are one finding.
-    extent_mm: edge of the region that is reported.
-    types: of fractures, in the order of the answer's further channels; none where it has one only.
-    sure: of each type, the probability from which it is told; infinite where it never is.
-    """
-
-    label: str
-    batch: int
-    cube: int
-    spacing_mm: float
-    margin: int
-    cell: int
-    floor: float
-    apart_mm: float
-    extent_mm: float
-    types: tuple[FractureType, ...]
-    sure: tuple[float, ...]
-
-    @classmethod
-    def of(cls, parameters: Parameters) -> Settings:
-        """Take them from the pack; `PackError` (`reader-parameters`) where they cannot be."""
-        try:
-            settings = cls._from(parameters)
-        except (KeyError, ValueError) as wrong:
-            raise PackError("reader-parameters", str(wrong)) from wrong
-        inner = settings.cube - 2 * settings.margin
-        if min(settings.batch, settings.cell, inner) < 1 or settings.cube % settings.cell:
-            raise PackError("reader-parameters", "sizes that do not fit each other")
-        if settings.spacing_mm <= 0 or settings.extent_mm <= 0:
-            raise PackError("reader-parameters", "a length that is not above zero")
-        if len(settings.sure) != len(settings.types) or min(settings.sure, default=1.0) <= 0:
-            raise PackError("reader-parameters", "types without a probability each")
-        return settings
-
-    @classmethod
-    def _from(cls, parameters: Parameters) -> Settings:
-        types, sure = (_listed(parameters.get(name, ())) for name in ("types", "sure"))
-        return cls(
-            label=str(parameters["label"]),
-            batch=int(str(parameters["batch"])),
-            cube=int(str(parameters["cube"])),
-            spacing_mm=float(str(parameters["spacing_mm"])),
-            margin=int(str(parameters["margin"])),
-            cell=int(str(parameters["cell"])),
-            floor=float(str(parameters["floor"])),
-            apart_mm=float(str(parameters["apart_mm"])),
-            extent_mm=float(str(parameters["extent_mm"])),
-            types=tuple(FractureType(str(each)) for each in types),
-            sure=tuple(math.inf if each is None else float(str(each)) for each in sure),
-        )
-
-
-def _listed(value: object) -> Sequence[object]:
-    if not isinstance(value, (list, tuple)):
-        raise ValueError(f"{value!r} is no list")  # noqa: TRY004 - one error for all parameters
-    return value
-
-
-@dataclass(frozen=True, slots=True)
 class Mark:
-    """One cell whose score is the highest round it, and the probability of each type."""
+    """One cell whose score is the highest round it, and the probability of each type.
+
+    score: as the network says it, before calibration.
+    """
 
     score: float
     place_lps_mm: NDArray[np.float64]
@@ -225,7 +164,7 @@ def _detection(mark: Mark, midline_x_mm: float, settings: Settings) -> Detection
     edge = settings.extent_mm
     return Detection(
         label=settings.label,
-        score=mark.score,
+        score=float(calibrated(mark.score, settings.slope, settings.offset)),
         region=VolumeRegion((x, y, z), (edge, edge, edge)),
         bone=Bone.RIB,
         type=type_of(mark.types, settings),
