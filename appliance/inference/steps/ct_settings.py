@@ -18,7 +18,8 @@ class Settings:
     batch: cubes for one call of the network. cube: voxels along an edge; spacing_mm: between them.
     margin: voxels at each side in which the network sees too little to be believed.
     cell: voxels of one cell of the answer, along an edge.
-    floor: score below which nothing is kept. apart_mm: nearer marks are one finding.
+    floor: score below which nothing is kept. again: how many marks at most are looked at once more;
+    none where it is 0. apart_mm: nearer marks are one finding.
     extent_mm: edge of the region that is reported.
     types: of fractures, in the order of the answer's further channels; none where it has one only.
     sure: of each type, the probability from which it is told; infinite where it never is.
@@ -38,6 +39,7 @@ class Settings:
     sure: tuple[float, ...]
     slope: float
     offset: float
+    again: int
 
     @classmethod
     def of(cls, parameters: Parameters) -> Settings:
@@ -47,7 +49,8 @@ class Settings:
         except (KeyError, ValueError) as wrong:
             raise PackError("reader-parameters", str(wrong)) from wrong
         inner = settings.cube - 2 * settings.margin
-        if min(settings.batch, settings.cell, inner) < 1 or settings.cube % settings.cell:
+        sizes = (settings.batch, settings.cell, inner, settings.again + 1)
+        if min(sizes) < 1 or settings.cube % settings.cell:
             raise PackError("reader-parameters", "sizes that do not fit each other")
         if settings.spacing_mm <= 0 or settings.extent_mm <= 0:
             raise PackError("reader-parameters", "a length that is not above zero")
@@ -72,9 +75,10 @@ class Settings:
             extent_mm=float(str(parameters["extent_mm"])),
             types=tuple(FractureType(str(each)) for each in types),
             sure=tuple(math.inf if each is None else float(str(each)) for each in sure),
-            # Earlier packs have none.
+            # Earlier packs know nothing of these.
             slope=float(str(parameters.get("slope", 1.0))),
             offset=float(str(parameters.get("offset", 0.0))),
+            again=int(str(parameters.get("again", 0))),
         )
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from appliance.inference.steps.ct_bone_patches import normalised
+from appliance.inference.steps.ct_answers import normalised
 
 EDGE = 40
 """Smaller than the cubes of a reading: the same work sees more ribs."""

@@ -23,7 +23,7 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from appliance.inference.steps.ct_bone_patches import normalised
+from appliance.inference.steps.ct_answers import normalised
 from models.training.ct.network import FractureNet, Scores
 from models.training.ct.train import load_patches
 
@@ -31,8 +31,8 @@ BATCH, CUBE = 3, 56
 CALIBRATION_BATCHES = 48
 SEED = 3
 FLOAT32 = ("/network/stem/", "/network/head/", "/network/types/")
-"""Names of nodes that are not quantized begin so. The stem has one channel to read: in INT8 it takes
-twice as long without VNNI, and no less with it."""
+"""Names of nodes that are not quantized begin so. The stem has but one channel to read: in INT8 it
+takes twice as long without VNNI."""
 
 
 class _Cubes(CalibrationDataReader):  # type: ignore[misc]  # the library is untyped

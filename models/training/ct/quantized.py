@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from appliance.domain import Vector
 from appliance.imaging import Volume
 from appliance.inference.steps import Network
-from appliance.inference.steps.ct_bone_patches import normalised
+from appliance.inference.steps.ct_answers import normalised
 from appliance.inference.steps.ct_settings import Settings
 from appliance.inference.steps.ct_tiles import cut_cube
 from appliance.inference.steps.platt import calibrated
