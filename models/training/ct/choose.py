@@ -17,7 +17,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from appliance.evaluation import Exam, Scored, froc, score, threshold_for_false_positives
+from appliance.evaluation import Exam, Scored, confusion, froc, score, threshold_for_false_positives
 from appliance.inference.steps.ct_bone_patches import read
 from appliance.inference.steps.platt import calibrated
 from models.training import platt
@@ -76,6 +76,10 @@ def main() -> None:
         chance = float(calibrated(value, slope, offset))
         print(f"{name}: {chance:.3f} (the network says {value:.3f})")
     print(json.dumps({"FROC": {"mean": froc(exams).mean, **froc(exams).sensitivities}}))
+    told = {
+        f"{true} told as {said}": n for (true, said), n in confusion("type", 0.0, exams).items()
+    }
+    print(json.dumps({"types": told}))
 
 
 if __name__ == "__main__":
