@@ -73,8 +73,11 @@ def test_a_score_is_told_as_the_chance_that_the_pack_makes_of_it() -> None:
     assert found.score == pytest.approx(1 / (1 + np.exp(3.0 - 2 * np.log(9))), abs=1e-4)
 
 
-@pytest.mark.parametrize("wrong", [{"slope": 0}, {"slope": -1}, {"offset": "nan"}, {"slope": "a"}])
-def test_a_calibration_that_does_not_keep_the_order_is_refused(wrong: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [{"slope": 0}, {"slope": -1}, {"offset": "nan"}, {"slope": "a"}, {"again": -1}, {"later": 1}],
+)
+def test_parameters_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(PackError) as raised:
         read(CHEST.volume, brightest, {**PARAMETERS, **wrong})
     assert raised.value.code == "reader-parameters"

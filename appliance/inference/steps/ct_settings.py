@@ -44,6 +44,9 @@ class Settings:
     @classmethod
     def of(cls, parameters: Parameters) -> Settings:
         """Take them from the pack; `PackError` (`reader-parameters`) where they cannot be."""
+        if unknown := set(parameters) - set(cls.__dataclass_fields__):
+            # Of a later version: what it means cannot be left out.
+            raise PackError("reader-parameters", f"unknown: {', '.join(sorted(unknown))}")
         try:
             settings = cls._from(parameters)
         except (KeyError, ValueError) as wrong:
