@@ -9,14 +9,14 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from tests.bench import films, keeping, receiving, rolling_back, studies, wiping
+from tests.bench import keeping, reading, receiving, rolling_back, studies, wiping
 
 
 def main() -> None:
     """Measure; rows appear as they come."""
     table = Table("measured on this machine", "figure", "required")
     with tempfile.TemporaryDirectory(prefix="ob") as name, Live(table, console=Console()):
-        for part in (receiving, keeping, films, studies, rolling_back, wiping):
+        for part in (receiving, keeping, reading, studies, rolling_back, wiping):
             folder = Path(name) / part.__name__.rpartition(".")[2]
             folder.mkdir()
             for row in part.measure(folder):

@@ -13,8 +13,10 @@ from appliance.domain import Bone, FractureType, Side
 from appliance.errors import AnalysisError, PackError
 from appliance.imaging import Film, Volume
 from appliance.inference.steps import reader
+from appliance.inference.steps.ct_answers import normalised
 from appliance.inference.steps.ct_bone_mask import find_thorax
-from appliance.inference.steps.ct_bone_patches import Mark, normalised, read, strongest_apart
+from appliance.inference.steps.ct_bone_patches import read
+from appliance.inference.steps.ct_marks import Mark, strongest_apart
 from appliance.inference.steps.ct_tiles import covering_corners, cut_cube
 from tests.simulators.thorax import MIDLINE_X_MM, thorax
 
@@ -62,6 +64,65 @@ def test_a_mark_on_a_rib_is_found_where_it_is_on_the_patients_side(side: Side) -
     assert (found.label, found.bone, found.side) == ("rib-fracture", Bone.RIB, side)
     assert found.rib_number is None
     assert found.score == pytest.approx(0.9)
+
+
+def test_a_score_is_told_as_the_chance_that_the_pack_makes_of_it() -> None:
+    """The floor is of what the network says: a calibration hides no mark."""
+    pack = {**PARAMETERS, "slope": 2.0, "offset": -3.0, "floor": 0.85}
+    (found,) = read(marked(rib_place(Side.LEFT)), brightest, pack)
+    assert found.score == pytest.approx(1 / (1 + np.exp(3.0 - 2 * np.log(9))), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"slope": 0}, {"slope": -1}, {"offset": "nan"}, {"slope": "a"}, {"again": -1}, {"later": 1}],
+)
+def test_parameters_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(PackError) as raised:
+        read(CHEST.volume, brightest, {**PARAMETERS, **wrong})
+    assert raised.value.code == "reader-parameters"
+
+
+def test_a_second_look_lets_the_middle_of_a_cube_decide() -> None:
+    """Of a network that is unsure near the rim, and sees what is there in the middle only."""
+
+    def shy(batch: Cubes) -> Cubes:
+        answer = brightest(batch)
+        sure = np.zeros((12, 12, 12), dtype=bool)
+        sure[5:7, 5:7, 5:7] = True
+        return np.where((answer > 0.5) & ~sure, np.float32(0.4), answer)
+
+    place = rib_place(Side.LEFT)
+    volume = marked(place)
+    assert max(found.score for found in read(volume, shy, PARAMETERS)) < 0.5
+    (found,) = read(volume, shy, {**PARAMETERS, "again": 5})
+    assert found.score == pytest.approx(0.9)
+    assert np.linalg.norm(np.subtract(found.region.centre_lps_mm, place)) < 8
+
+
+def test_a_second_look_takes_back_what_was_not_there() -> None:
+    seen = []
+
+    def hasty(batch: Cubes) -> Cubes:
+        """Marks a place in the first look; later cubes, in their middle and mirrored, show none."""
+        seen.extend(batch)
+        return brightest(batch) * np.float32(1.0 if len(seen) <= first else 0.3)
+
+    volume = marked(rib_place(Side.LEFT))
+    first = 10**6
+    (found,) = read(volume, hasty, PARAMETERS)
+    first = len(seen)
+    seen.clear()
+    assert read(volume, hasty, {**PARAMETERS, "again": 5}) == ()
+    again = np.array(seen[first:])
+    assert np.array_equal(again[0, 0], np.flip(again[1, 0], -1))
+    assert found.score == pytest.approx(0.9)
+
+
+def test_only_the_highest_are_looked_at_again() -> None:
+    left, right = rib_place(Side.LEFT), rib_place(Side.RIGHT)
+    pack = {**PARAMETERS, "again": 1}
+    assert len(read(marked(left, right), brightest, pack)) == 1
 
 
 def test_two_marks_are_two_findings() -> None:
@@ -175,13 +236,13 @@ def test_types_that_are_no_probabilities_are_refused(share: float) -> None:
         read(CHEST.volume, typed(0.2, share, 0.1), TOLD)
 
 
-def test_a_probability_that_was_rounded_above_one_stays_one() -> None:
+def test_a_probability_that_was_rounded_above_one_is_none_above_one() -> None:
     def rounded(batch: Cubes) -> Cubes:
         answer = brightest(batch)
         return np.where(answer > 0.5, np.float32(1.00001), answer)
 
     (found,) = read(marked(rib_place(Side.LEFT)), rounded, PARAMETERS)
-    assert found.score == 1.0
+    assert 0.99 < found.score <= 1.0
 
 
 def test_a_pack_without_types_refuses_a_network_with_them() -> None:

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from appliance.imaging import Volume
-from appliance.inference.steps.ct_bone_patches import Settings
+from appliance.inference.steps.ct_settings import Settings
 from models.training.ct.quantized import INTACT, Pair, highest_near, table
 from tests.unit.test_ct_reader import PARAMETERS, brightest
 

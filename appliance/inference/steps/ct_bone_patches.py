@@ -2,115 +2,36 @@
 
 Find the thorax's bone coarsely, cover it with as few cubes as it takes, resample each cube in the
 patient's frame, let the network mark cells of it, and keep the highest mark of each neighbourhood.
-Then the whole chest tells which bone each mark lies on. A network may also say of each cell which
-type a fracture there would be.
+The highest of these may be looked at once more, each in the middle of a cube of its own. Then the
+whole chest tells which bone each mark lies on. A network may also say of each cell which type a
+fracture there would be.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from appliance.domain import Bone, Detection, FractureType, Side, VolumeRegion
 from appliance.errors import AnalysisError, PackError
 from appliance.imaging import Image, Volume
 from appliance.inference.anatomy import named_by_place
 from appliance.inference.steps import Network, Parameters, register
+from appliance.inference.steps.ct_answers import answers, cubes_at
 from appliance.inference.steps.ct_bone_mask import find_thorax
-from appliance.inference.steps.ct_tiles import covering_corners, cut_cube
+from appliance.inference.steps.ct_marks import (
+    SMALLEST_SPREAD,
+    Mark,
+    marks_of,
+    seen_again,
+    strongest_apart,
+)
+from appliance.inference.steps.ct_settings import Settings
+from appliance.inference.steps.ct_tiles import covering_corners
+from appliance.inference.steps.platt import calibrated
 
-WINDOW_HU = (-500.0, 1300.0)
-SMALLEST_SPREAD = 1e-6
-"""Of all scores of a scan; a network that answers the same everywhere is broken."""
-ROUNDING = 1e-4
-"""By which a runtime's probabilities may leave [0, 1]."""
 MIDLINE_MM = 10.0
 """Nearer than this to the plane between left and right, a side is not named."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The pack's parameters.
-
-    batch: cubes for one call of the network. cube: voxels along an edge; spacing_mm: between them.
-    margin: voxels at each side in which the network sees too little to be believed.
-    cell: voxels of one cell of the answer, along an edge.
-    floor: score below which nothing is kept. apart_mm: nearer marks are one finding.
-    extent_mm: edge of the region that is reported.
-    types: of fractures, in the order of the answer's further channels; none where it has one only.
-    sure: of each type, the probability from which it is told; infinite where it never is.
-    """
-
-    label: str
-    batch: int
-    cube: int
-    spacing_mm: float
-    margin: int
-    cell: int
-    floor: float
-    apart_mm: float
-    extent_mm: float
-    types: tuple[FractureType, ...]
-    sure: tuple[float, ...]
-
-    @classmethod
-    def of(cls, parameters: Parameters) -> Settings:
-        """Take them from the pack; `PackError` (`reader-parameters`) where they cannot be."""
-        try:
-            settings = cls._from(parameters)
-        except (KeyError, ValueError) as wrong:
-            raise PackError("reader-parameters", str(wrong)) from wrong
-        inner = settings.cube - 2 * settings.margin
-        if min(settings.batch, settings.cell, inner) < 1 or settings.cube % settings.cell:
-            raise PackError("reader-parameters", "sizes that do not fit each other")
-        if settings.spacing_mm <= 0 or settings.extent_mm <= 0:
-            raise PackError("reader-parameters", "a length that is not above zero")
-        if len(settings.sure) != len(settings.types) or min(settings.sure, default=1.0) <= 0:
-            raise PackError("reader-parameters", "types without a probability each")
-        return settings
-
-    @classmethod
-    def _from(cls, parameters: Parameters) -> Settings:
-        types, sure = (_listed(parameters.get(name, ())) for name in ("types", "sure"))
-        return cls(
-            label=str(parameters["label"]),
-            batch=int(str(parameters["batch"])),
-            cube=int(str(parameters["cube"])),
-            spacing_mm=float(str(parameters["spacing_mm"])),
-            margin=int(str(parameters["margin"])),
-            cell=int(str(parameters["cell"])),
-            floor=float(str(parameters["floor"])),
-            apart_mm=float(str(parameters["apart_mm"])),
-            extent_mm=float(str(parameters["extent_mm"])),
-            types=tuple(FractureType(str(each)) for each in types),
-            sure=tuple(math.inf if each is None else float(str(each)) for each in sure),
-        )
-
-
-def _listed(value: object) -> Sequence[object]:
-    if not isinstance(value, (list, tuple)):
-        raise ValueError(f"{value!r} is no list")  # noqa: TRY004 - one error for all parameters
-    return value
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One cell whose score is the highest round it, and the probability of each type."""
-
-    score: float
-    place_lps_mm: NDArray[np.float64]
-    types: NDArray[np.float32]
-
-
-def normalised(hu: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Hounsfield units → the network's input, about [-1, 1]."""
-    low, high = WINDOW_HU
-    return ((np.clip(hu, low, high) - (low + high) / 2) / ((high - low) / 2)).astype(np.float32)
 
 
 def read(image: Image, network: Network, parameters: Parameters) -> tuple[Detection, ...]:
@@ -125,82 +46,31 @@ def read(image: Image, network: Network, parameters: Parameters) -> tuple[Detect
         raise PackError("reader-image", "ct-bone-patches reads volumes")
     settings = Settings.of(parameters)
     thorax = find_thorax(image)
-    core_mm = (settings.cube - 2 * settings.margin) * settings.spacing_mm
-    corners = covering_corners(thorax.bone_lps_mm, core_mm) - settings.margin * settings.spacing_mm
-    marks: list[Mark] = []
-    lowest, highest = np.inf, -np.inf
-    for some, answers in _answers(image, network, corners, settings):
-        scores = answers[:, 0]
-        lowest, highest = min(lowest, float(scores.min())), max(highest, float(scores.max()))
-        for corner, answer in zip(some, answers, strict=True):
-            marks += _marks(answer, corner, settings)
-    if highest - lowest < SMALLEST_SPREAD:
-        raise AnalysisError("network-answer-invalid", "the same everywhere")
-    kept = strongest_apart(marks, settings.apart_mm)
+    kept = strongest_apart(
+        _first_seen(image, network, thorax.bone_lps_mm, settings), settings.apart_mm
+    )
+    if settings.again:
+        kept = seen_again(image, network, kept[: settings.again], settings)
     found = tuple(_detection(mark, thorax.midline_x_mm, settings) for mark in kept)
     return named_by_place(image, found)
 
 
-def strongest_apart(marks: list[Mark], apart_mm: float) -> list[Mark]:
-    """The highest marks, none nearer than `apart_mm` to a higher one."""
-    ordered = sorted(marks, key=lambda each: -each.score)
-    places = np.array([each.place_lps_mm for each in ordered]).reshape(-1, 3)
-    undecided = np.ones(len(ordered), dtype=bool)
-    kept: list[Mark] = []
-    for number, mark in enumerate(ordered):
-        if undecided[number]:
-            kept.append(mark)
-            undecided &= np.linalg.norm(places - mark.place_lps_mm, axis=1) >= apart_mm
-    return kept
-
-
-def _answers(
-    volume: Volume, network: Network, corners: NDArray[np.float64], settings: Settings
-) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float32]]]:
-    """Corners of some cubes with the answers (n, 1 + types, cells, cells, cells) to the same."""
-    edge = settings.cube
-    for start in range(0, len(corners), settings.batch):
-        some = corners[start : start + settings.batch]
-        # The last batch is filled up with air: the network's batch size is fixed.
-        batch = np.full((settings.batch, 1, edge, edge, edge), -1.0, dtype=np.float32)
-        for n, corner in enumerate(some):
-            batch[n, 0] = normalised(cut_cube(volume, corner, edge, settings.spacing_mm))
-        answer = np.asarray(network(batch))
-        cells = edge // settings.cell
-        if answer.shape != (settings.batch, 1 + len(settings.types), cells, cells, cells):
-            raise AnalysisError("network-answer-invalid", f"shape {answer.shape}")
-        if not np.isfinite(answer).all():
-            raise AnalysisError("network-answer-invalid", "not finite")
-        if answer.min() < -ROUNDING or answer.max() > 1 + ROUNDING:
-            values = f"from {answer.min():.3g} to {answer.max():.3g}"
-            raise AnalysisError("network-answer-invalid", values)
-        answer = np.clip(answer, 0, 1)
-        yield some, answer[: len(some)]
-
-
-def _marks(
-    answer: NDArray[np.float32], corner: NDArray[np.float64], settings: Settings
-) -> Iterator[Mark]:
-    heat, types = answer[0], answer[1:]
-    if np.ptp(heat) < SMALLEST_SPREAD:
-        return
-    believed = np.zeros(heat.shape, dtype=bool)
-    rim = settings.margin // settings.cell
-    inner = slice(rim, -rim or None)
-    believed[inner, inner, inner] = True
-    peaks = (heat == ndimage.maximum_filter(heat, 3)) & (heat >= settings.floor) & believed
-    for cell in np.argwhere(peaks):
-        score = float(heat[tuple(cell)])
-        voxel = _balanced(heat, cell) * settings.cell + (settings.cell - 1) / 2
-        place = corner + voxel[::-1] * settings.spacing_mm
-        yield Mark(score, place, _around(types, cell))
-
-
-def _around(types: NDArray[np.float32], cell: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Mean probability of each type in a cell and its neighbours."""
-    first = np.maximum(cell - 1, 0)
-    z, y, x = (slice(int(a), int(b) + 2) for a, b in zip(first, cell, strict=True))
-    return np.asarray(types[:, z, y, x].mean(axis=(1, 2, 3)))
+def _first_seen(
+    volume: Volume, network: Network, bone_lps_mm: NDArray[np.float64], settings: Settings
+) -> list[Mark]:
+    """What is marked in the cubes that cover the bone (n, 3)."""
+    core_mm = (settings.cube - 2 * settings.margin) * settings.spacing_mm
+    corners = covering_corners(bone_lps_mm, core_mm) - settings.margin * settings.spacing_mm
+    marks: list[Mark] = []
+    lowest, highest = np.inf, -np.inf
+    said = answers(network, cubes_at(volume, corners, settings), settings)
+    for corner, answer in zip(corners, said, strict=True):
+        lowest = min(lowest, float(answer[0].min()))
+        highest = max(highest, float(answer[0].max()))
+        marks += marks_of(answer, corner, settings)
+    if highest - lowest < SMALLEST_SPREAD:
+        raise AnalysisError("network-answer-invalid", "the same everywhere")
+    return marks
 
 
 def type_of(probabilities: NDArray[np.float32], settings: Settings) -> FractureType:
@@ -212,20 +82,12 @@ def type_of(probabilities: NDArray[np.float32], settings: Settings) -> FractureT
     return settings.types[likeliest] if is_sure else FractureType.UNSPECIFIED
 
 
-def _balanced(heat: NDArray[np.float32], cell: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The centre of weight of a peak and its neighbours, in cells."""
-    first = np.maximum(cell - 1, 0)
-    z, y, x = (slice(int(a), int(b) + 2) for a, b in zip(first, cell, strict=True))
-    part = heat[z, y, x].astype(np.float64)
-    return np.asarray(first + np.array(ndimage.center_of_mass(part)))
-
-
 def _detection(mark: Mark, midline_x_mm: float, settings: Settings) -> Detection:
     x, y, z = (float(value) for value in mark.place_lps_mm)
     edge = settings.extent_mm
     return Detection(
         label=settings.label,
-        score=mark.score,
+        score=float(calibrated(mark.score, settings.slope, settings.offset)),
         region=VolumeRegion((x, y, z), (edge, edge, edge)),
         bone=Bone.RIB,
         type=type_of(mark.types, settings),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -15,18 +17,28 @@ SMOOTH_FROM = 2
 def covering_corners(points_lps_mm: NDArray[np.float64], core_mm: float) -> NDArray[np.float64]:
     """Lower corners of cubes with an edge of `core_mm` that together hold every point.
 
-    Sweeps: slabs upwards, in each slab strips backwards, in each strip cubes to the left, each
-    beginning at the first point that is still uncovered.
+    Sweeps: slabs along one axis, in each slab strips along another, in each strip cubes, each
+    beginning at the first point that is still uncovered. Of the orders of axes that which takes
+    the fewest cubes.
 
     points_lps_mm: shape (n, 3). Returns shape (m, 3), (x, y, z) in LPS mm.
     """
+    return min((_swept(points_lps_mm, core_mm, order) for order in permutations(range(3))), key=len)
+
+
+def _swept(
+    points: NDArray[np.float64], core_mm: float, order: tuple[int, ...]
+) -> NDArray[np.float64]:
+    first, second, third = order
     corners = []
-    for slab in _runs(points_lps_mm, 2, core_mm):
-        for strip in _runs(slab, 1, core_mm):
-            corners += [
-                (cube[:, 0].min(), strip[:, 1].min(), slab[:, 2].min())
-                for cube in _runs(strip, 0, core_mm)
-            ]
+    for slab in _runs(points, first, core_mm):
+        for strip in _runs(slab, second, core_mm):
+            for cube in _runs(strip, third, core_mm):
+                corner = np.empty(3)
+                corner[first] = slab[:, first].min()
+                corner[second] = strip[:, second].min()
+                corner[third] = cube[:, third].min()
+                corners.append(corner)
     return np.array(corners, dtype=np.float64).reshape(-1, 3)
 
 

@@ -22,12 +22,12 @@ from appliance.inference.steps import Network, register
 from appliance.inference.steps.film_chest import shows_chest
 from appliance.inference.steps.film_input import Letterbox, letterbox
 from appliance.inference.steps.film_settings import Settings, settings
+from appliance.inference.steps.platt import calibrated
 
 _SHAPES = ((1, 5), (1, 6))
 """Batch and channels of an answer."""
 _SWAPPED = {1: (0, 1, 4, 3, 2, 5), 2: (0, 3, 2, 1, 4, 5)}
 """Axis of an answer → its channels once mirrored along it: what reached left reaches right."""
-_LEAST_HEAT = 1e-6
 _FARTHEST = 0.7
 """ln(reach) above this would be a box twice the film: an answer that cannot be."""
 
@@ -82,7 +82,7 @@ def decode(
     said: NDArray[np.float32], fitted: Letterbox, shape: tuple[int, ...], wanted: Settings
 ) -> tuple[Detection, ...]:
     """Peaks of the heat (5 or 6, h, w) → detections in the film of that shape (rows, columns)."""
-    heat = _calibrated(said[0], wanted)
+    heat = calibrated(said[0], wanted.slope, wanted.offset)
     peak = (heat == ndimage.maximum_filter(heat, 3)) & (heat >= wanted.least_score)
     rows, columns = np.nonzero(peak)
     kept: list[tuple[float, FilmRegion]] = []
@@ -95,13 +95,6 @@ def decode(
         if len(kept) == wanted.most:
             break
     return tuple(Detection(wanted.label, score, region, wanted.bone) for score, region in kept)
-
-
-def _calibrated(heat: NDArray[np.float32], wanted: Settings) -> NDArray[np.float64]:
-    """The heat as a chance; the same order, so the same peaks."""
-    inside = np.clip(heat.astype(np.float64), _LEAST_HEAT, 1 - _LEAST_HEAT)
-    logit = np.log(inside / (1 - inside))
-    return np.asarray(1 / (1 + np.exp(-wanted.slope * logit - wanted.offset)))
 
 
 def _box(

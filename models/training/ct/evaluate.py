@@ -27,7 +27,6 @@ from appliance.evaluation import (
     by_lesion,
     froc,
     score,
-    threshold_for_false_positives,
 )
 from appliance.imaging import Volume
 from models.training.ct.pack import FOLDER, RUNTIMES, detections, load
@@ -175,9 +174,6 @@ def main() -> None:
         for name, part in {"all": some, **by_lesion(some, "type")}.items():
             if part:
                 print(json.dumps(_figures(f"{name}, slices {slices}", part)))
-    intact = [exam for exam in exams if not exam.is_positive]
-    limits = {f"{each:g}": threshold_for_false_positives(each, intact) for each in (1.0, 0.1)}
-    print(json.dumps({"scores for so many false positives per intact scan": limits}))
 
 
 def _figures(name: str, exams: Sequence[Scored]) -> dict[str, object]:

@@ -33,6 +33,15 @@ def operating_point(folder: Path = FOLDER) -> tuple[float, float]:
     return float(point["report"]), float(point["alert"])
 
 
+def parameters(folder: Path = FOLDER) -> Mapping[str, object]:
+    """What a pack tells its reader."""
+    reader = description(folder)["reader"]
+    if not isinstance(reader, Mapping):
+        raise TypeError("pack.yaml has no reader")
+    told: Mapping[str, object] = reader["parameters"]
+    return told
+
+
 def load(network: Path, runtime: str = "openvino") -> Network:
     """A network file on the CPU, through the box's own adapter."""
     return RUNTIMES[runtime](network.read_bytes(), Device.CPU)
@@ -40,7 +49,4 @@ def load(network: Path, runtime: str = "openvino") -> Network:
 
 def detections(volume: Volume, network: Network, folder: Path = FOLDER) -> tuple[Detection, ...]:
     """Read a volume as the box would with the pack in `folder`."""
-    reader = description(folder)["reader"]
-    if not isinstance(reader, Mapping):
-        raise TypeError("pack.yaml has no reader")
-    return read(volume, network, reader["parameters"])
+    return read(volume, network, parameters(folder))

@@ -24,10 +24,12 @@ from numpy.typing import NDArray
 from appliance.domain import Vector
 from appliance.imaging import Volume
 from appliance.inference.steps import Network
-from appliance.inference.steps.ct_bone_patches import Settings, normalised
+from appliance.inference.steps.ct_answers import normalised
+from appliance.inference.steps.ct_settings import Settings
 from appliance.inference.steps.ct_tiles import cut_cube
+from appliance.inference.steps.platt import calibrated
 from models.training.ct.evaluate import HIT, THICK_MM, fractured
-from models.training.ct.pack import FOLDER, RUNTIMES, description, load, operating_point
+from models.training.ct.pack import FOLDER, RUNTIMES, load, operating_point, parameters
 from models.training.data.ct_scans import FOLDS, Scan, scans
 from models.training.simulation.acquisition import thickened
 
@@ -67,7 +69,8 @@ def highest_near(
         corner = np.array(place) - (edge - 1) / 2 * step
         batch[number, 0] = normalised(cut_cube(volume, corner, edge, step))
     heat = np.asarray(network(batch))[: len(breaks), 0]
-    return float(heat[:, _near(settings)].max())
+    highest = heat[:, _near(settings)].max()
+    return float(calibrated(highest, settings.slope, settings.offset))
 
 
 def _near(settings: Settings) -> NDArray[np.bool_]:
@@ -131,10 +134,7 @@ def main() -> None:
     parser.add_argument("--runtime", default="openvino", choices=sorted(RUNTIMES))
     parser.add_argument("--reads", type=int, default=2)
     given = parser.parse_args()
-    reader = description(given.pack)["reader"]
-    if not isinstance(reader, Mapping):
-        raise TypeError("pack.yaml has no reader")
-    settings = Settings.of(reader["parameters"])
+    settings = Settings.of(parameters(given.pack))
     patients = FOLDS[given.fold].evaluation
     for line in header(given.full.read_bytes(), given.int8.read_bytes(), given.runtime, patients):
         print(line)

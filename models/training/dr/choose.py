@@ -17,31 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from appliance.evaluation import Scored, auc, average_precision, sensitivity, specificity
+from models.training import platt
 from models.training.dr import films
 from models.training.dr.exams import scored
 from models.training.dr.runtimes import PACK, parameters, with_openvino
 
 FALSE_SHARES = {"report": 0.05, "alert": 0.02}
 """Of the intact films. A box that cries at every tenth is switched off: silence comes first."""
-_LEAST_HEAT = 1e-6
-
-
-def platt(told: Sequence[Scored]) -> tuple[float, float]:
-    """Slope and offset of the logistic over the logit of the score; Newton's method.
-
-    The targets are Platt's, drawn in from 0 and 1 by the number of films of each kind.
-    """
-    heat = np.clip([film.score for film in told], _LEAST_HEAT, 1 - _LEAST_HEAT)
-    design = np.stack([np.log(heat / (1 - heat)), np.ones(len(heat))], axis=1)
-    fractured = np.array([film.is_positive for film in told])
-    many, few = fractured.sum(), (~fractured).sum()
-    wanted = np.where(fractured, (many + 1) / (many + 2), 1 / (few + 2))
-    weights = np.zeros(2)
-    for _ in range(50):
-        chance = 1 / (1 + np.exp(-design @ weights))
-        bend = design.T @ (design * (chance * (1 - chance))[:, None]) + 1e-9 * np.eye(2)
-        weights += np.linalg.solve(bend, design.T @ (wanted - chance))
-    return float(weights[0]), float(weights[1])
 
 
 def threshold(told: Sequence[Scored], share: float) -> float:
@@ -60,7 +42,10 @@ def main() -> None:
     fold = films.load(given.data).fold
     network = with_openvino((given.pack / "network.onnx").read_bytes())
     plain = {**parameters(given.pack), "slope": 1.0, "offset": 0.0}
-    slope, offset = platt(scored(network, plain, fold))
+    films_read = scored(network, plain, fold)
+    slope, offset = platt.fit(
+        [film.score for film in films_read], [film.is_positive for film in films_read]
+    )
     print(f"slope: {slope:.3f}\noffset: {offset:.3f}")
     told = scored(network, {**plain, "slope": slope, "offset": offset}, fold)
     print(f"fold: {len(told)} films, AUC {auc(told):.3f}, AP50 {average_precision(told):.3f}")
