@@ -11,8 +11,8 @@ from torch.nn import functional
 from appliance.inference.steps.ct_answers import normalised
 
 EDGE = 32
-"""Smaller than the cubes of a reading: the same work sees more ribs, and breaks lie near the rim too,
-as they do where cubes meet."""
+"""Smaller than the cubes of a reading: the same work sees more ribs, and breaks lie near the rim
+too, as they do where cubes meet."""
 CELL = 2
 RIM = 4
 """A break is this far inside, so that something of both of its sides is seen."""
