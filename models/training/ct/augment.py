@@ -8,14 +8,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from appliance.inference.steps.ct_answers import normalised
+from appliance.inference.steps.ct_bone_patches import normalised
 
-EDGE = 32
-"""Smaller than the cubes of a reading: the same work sees more ribs, and breaks lie near the rim
-too, as they do where cubes meet."""
+EDGE = 40
+"""Smaller than the cubes of a reading: the same work sees more ribs."""
 CELL = 2
-RIM = 4
-"""A break is this far inside, so that something of both of its sides is seen."""
+RIM = 10
+"""A break is this far inside, so that both of its sides are seen."""
 SIGMA_MM = 3.5
 LATERAL = 2
 """Axis along which a patient is symmetric."""
@@ -27,7 +26,7 @@ def training_sample(
     rng: np.random.Generator,
     vigour: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
-    """One cached patch → (1, 32, 32, 32) network input and (1, 16, 16, 16) target."""
+    """One cached patch → (1, 40, 40, 40) network input and (1, 20, 20, 20) target."""
     start = _start(hu.shape[0] - EDGE, centres, rng)
     z, y, x = (slice(int(each), int(each) + EDGE) for each in start)
     cube = torch.from_numpy(hu[z, y, x].astype(np.float32))

@@ -30,12 +30,12 @@ from models.training.ct.network import (
     type_loss,
 )
 
-BATCH = 18
+BATCH = 12
 HIGHEST_RATE = 1e-3
 SAVE_EVERY = 50
 EMA = 0.99
 """Of the weights that are saved: an average over about the last hundred steps."""
-HARD = 4
+HARD = 3
 """Of a batch, once there are any."""
 
 

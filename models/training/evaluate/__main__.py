@@ -96,7 +96,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=DATA, help="the listed data, unpacked")
     parser.add_argument("--set", type=Path, metavar="FOLDER", help="a labelled set of your own")
     parser.add_argument("--out", type=Path, help="instead of models/evaluation")
-    parser.add_argument("--reads", type=int, default=4, help="simulated readings of each scan")
+    parser.add_argument("--reads", type=int, default=2, help="simulated readings of each scan")
     parser.add_argument("--sample", type=int, help="only so many cases of each section")
     parser.add_argument(
         "--float32",
