@@ -3,9 +3,8 @@
     python -m models.training.ct.evaluate DATA NETWORK.onnx --fold a
 
 Each fractured reading holds several fractures, far from each other; each is read as it is and in
-thicker slices. With `--tuning`: the ribs of training patients that are kept apart for choosing the
-operating point, and these patients intact. The report of a finished pack is made by
-`models.training.evaluate`.
+thicker slices. With `--tuning`: the ribs of training patients that are kept apart for choosing, and
+these patients intact. The report of a finished pack is made by `models.training.evaluate`.
 """
 
 from __future__ import annotations
