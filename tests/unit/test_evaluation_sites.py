@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from appliance.domain import Bone
-from models.training.data.ct_scans import FOLDS
+from models.training.data.ct_scans import FOLDS, Fold
 from models.training.data.evaluation_sites import other_bones_looked_at, sites_looked_at
 
 EVALUATION = FOLDS["a"].evaluation
@@ -25,7 +25,7 @@ def test_directions_are_unit_vectors_at_right_angles(patient: str) -> None:
 
 
 def test_nobody_looked_at_a_patient_of_the_training() -> None:
-    for patient in FOLDS["a"].training:
+    for patient in (*FOLDS["a"].training, *FOLDS["a"].tuning):
         assert sites_looked_at(patient) is None
         assert other_bones_looked_at(patient) == []
 
@@ -33,3 +33,9 @@ def test_nobody_looked_at_a_patient_of_the_training() -> None:
 def test_sternum_clavicle_and_scapula_are_all_measured() -> None:
     found = {site.bone for patient in EVALUATION for site in other_bones_looked_at(patient)}
     assert found == {Bone.STERNUM, Bone.CLAVICLE, Bone.SCAPULA}
+
+
+@pytest.mark.parametrize("fold", FOLDS.values(), ids=FOLDS)
+def test_a_patient_has_one_use_only(fold: Fold) -> None:
+    used = (*fold.training, *fold.tuning, *fold.evaluation)
+    assert len(set(used)) == len(used)

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from appliance.inference.steps.ct_bone_patches import normalised
+from appliance.inference.steps.ct_answers import normalised
 
-EDGE = 40
-"""Smaller than the cubes of a reading: the same work sees more ribs."""
 CELL = 2
-RIM = 10
-"""A break is this far inside, so that both of its sides are seen."""
 SIGMA_MM = 3.5
 LATERAL = 2
 """Axis along which a patient is symmetric."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What is cut out of a cached patch: cubes of `edge` voxels, so many to a batch.
+
+    rim: a break is this far inside. Smaller than the cubes of a reading: the same work sees more.
+    """
+
+    edge: int
+    rim: int
+    batch: int
+
+
+CUTS = (Cut(40, 10, 12), Cut(32, 4, 20))
+"""In turn: breaks whose both sides are seen, and breaks near the side of a cube."""
 
 
 def training_sample(
@@ -25,24 +39,25 @@ def training_sample(
     centres: NDArray[np.float32],
     rng: np.random.Generator,
     vigour: float = 1.0,
+    cut: Cut = CUTS[0],
 ) -> tuple[Tensor, Tensor]:
-    """One cached patch → (1, 40, 40, 40) network input and (1, 20, 20, 20) target."""
-    start = _start(hu.shape[0] - EDGE, centres, rng)
-    z, y, x = (slice(int(each), int(each) + EDGE) for each in start)
+    """One cached patch → network input (1, e, e, e) and target (1, e / 2, e / 2, e / 2)."""
+    start = _start(hu.shape[0], centres, cut, rng)
+    z, y, x = (slice(int(each), int(each) + cut.edge) for each in start)
     cube = torch.from_numpy(hu[z, y, x].astype(np.float32))
     places = centres - start.astype(np.float32)
     cube = _degraded(cube, rng, vigour)
     if rng.uniform() < 0.5:
         # Only so: how ribs slope tells a normal step between them from a break.
         cube = cube.flip(LATERAL)
-        places[:, LATERAL] = EDGE - 1 - places[:, LATERAL]
+        places[:, LATERAL] = cut.edge - 1 - places[:, LATERAL]
     values = torch.from_numpy(normalised(cube.contiguous().numpy()))
-    return values[None], torch.from_numpy(target_heatmap(places))[None]
+    return values[None], torch.from_numpy(target_heatmap(places, cut.edge))[None]
 
 
-def target_heatmap(places: NDArray[np.float32]) -> NDArray[np.float32]:
+def target_heatmap(places: NDArray[np.float32], edge: int) -> NDArray[np.float32]:
     """Gaussians at voxel coordinates (n, 3), 1 at the nearest cell; NaN and far rows are none."""
-    cells = EDGE // CELL
+    cells = edge // CELL
     grid = np.stack(np.meshgrid(*[np.arange(cells)] * 3, indexing="ij"), axis=-1)
     heat = np.zeros((cells, cells, cells), dtype=np.float32)
     for place in places:
@@ -55,15 +70,16 @@ def target_heatmap(places: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _start(
-    highest: int, centres: NDArray[np.float32], rng: np.random.Generator
+    cached: int, centres: NDArray[np.float32], cut: Cut, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """Where to cut: anywhere, or mostly so that one of the breaks is inside."""
+    highest = cached - cut.edge
     known = centres[~np.isnan(centres).any(axis=1)]
     if not len(known) or rng.uniform() < 0.1:
         return rng.integers(0, highest + 1, 3)
     place = known[rng.integers(len(known))]
-    low = np.clip(np.ceil(place - EDGE + RIM), 0, highest).astype(int)
-    high = np.clip(np.floor(place - RIM), low, highest).astype(int)
+    low = np.clip(np.ceil(place - cut.edge + cut.rim), 0, highest).astype(int)
+    high = np.clip(np.floor(place - cut.rim), low, highest).astype(int)
     return rng.integers(low, high + 1)
 
 

@@ -23,7 +23,7 @@ from models.training.ct.patches import (
     wedge_patch,
 )
 from models.training.ct.sites import sites_of
-from models.training.data.ct_scans import FOLDS, LIDC, Scan, for_training, scans
+from models.training.data.ct_scans import FOLDS, FROM_PACKAGES, LIDC, Scan, for_training, scans
 from models.training.simulation.other_bones import sites_on_bone
 from models.training.simulation.rib_sites import RibSite
 
@@ -38,10 +38,11 @@ WEDGES = 0.3
 SITES = 1500
 """Of each scan, from which patches are drawn."""
 SCAN_WEIGHT = {
-    LIDC: 0.55,
-    "cmb-crc-msb-01068": 0.45,
-    "acrin-flt-breast-001": 0.20,
-    "tcga-e3-a3e5": 0.20,
+    LIDC: 0.29,
+    "cmb-crc-msb-01068": 0.29,
+    "acrin-flt-breast-001": 0.105,
+    "tcga-e3-a3e5": 0.17,
+    **dict.fromkeys(FROM_PACKAGES, 0.167),
 }
 """Of each series; `acrin-flt-breast-001` has two."""
 
@@ -63,7 +64,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--fold", choices=sorted(FOLDS), default="a")
-    parser.add_argument("--chunks", type=int, default=80, help=f"files of {CHUNK} patches")
+    parser.add_argument("--chunks", type=int, default=120, help=f"files of {CHUNK} patches")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)

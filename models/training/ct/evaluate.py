@@ -3,15 +3,15 @@
     python -m models.training.ct.evaluate DATA NETWORK.onnx --fold a
 
 Each fractured reading holds several fractures, far from each other; each is read as it is and in
-thicker slices. With `--tuning`: the ribs of training patients that are kept apart for choosing, and
-these patients intact. The report of a finished pack is made by `models.training.evaluate`.
+thicker slices. With `--tuning`: the patients that are there to choose on. The report of a finished
+pack is made by `models.training.evaluate`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -28,9 +28,11 @@ from appliance.evaluation import (
     score,
 )
 from appliance.imaging import Volume
-from models.training.ct.pack import FOLDER, RUNTIMES, detections, load
+from appliance.inference.steps import Network
+from appliance.inference.steps.ct_bone_patches import read
+from models.training.ct.pack import FOLDER, RUNTIMES, load, parameters
 from models.training.ct.sites import far_apart, sites_of
-from models.training.data.ct_scans import FOLDS, Scan, for_tuning, scans
+from models.training.data.ct_scans import FOLDS, Scan, scans
 from models.training.data.evaluation_sites import other_bones_looked_at, sites_looked_at
 from models.training.simulation.acquisition import sharpened, smoothed, thickened, thinned
 from models.training.simulation.ct import Fracture, break_rib
@@ -132,6 +134,20 @@ def other_bones(scan: Scan) -> tuple[Volume, list[Fracture]]:
     return volume, made
 
 
+def scored(
+    data: Path, patients: tuple[str, ...], network: Network, told: Mapping[str, object], reads: int
+) -> Iterator[tuple[float, Scored]]:
+    """Every reading of the patients, with the distance of its slices in mm.
+
+    told: what a pack tells its reader.
+    """
+    for scan in scans(data, patients):
+        for name, volume, made in readings(scan, reads):
+            lesions = tuple(lesion(each, volume) for each in made)
+            exam = Exam(scan.patient, name, lesions, read(volume, network, told))
+            yield volume.spacing_mm[0], score(exam, HIT)
+
+
 def main() -> None:
     """Read the arguments, read the scans, and print the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -139,34 +155,32 @@ def main() -> None:
     parser.add_argument("network", type=Path)
     parser.add_argument("--pack", type=Path, default=FOLDER, help="whose pack.yaml is used")
     parser.add_argument("--fold", choices=sorted(FOLDS), default="a")
-    parser.add_argument("--tuning", action="store_true", help="training patients' ribs kept apart")
+    parser.add_argument("--tuning", action="store_true", help="the patients to choose on")
     parser.add_argument("--runtime", default="openvino", choices=sorted(RUNTIMES))
     parser.add_argument("--reads", type=int, default=4)
     given = parser.parse_args()
     network, fold = load(given.network, given.runtime), FOLDS[given.fold]
+    patients = fold.tuning if given.tuning else fold.evaluation
     exams: list[Scored] = []
-    for scan in scans(given.data, fold.training if given.tuning else fold.evaluation):
-        chosen = for_tuning(scan) if given.tuning else scan
-        for name, volume, made in readings(chosen, given.reads if chosen.ribs else 0):
-            marks = detections(volume, network, given.pack)
-            lesions = tuple(lesion(each, volume) for each in made)
-            exam = Exam(scan.patient, name, lesions, marks)
-            exams.append(score(exam, HIT))
-            told: dict[str, object] = {
-                "patient": scan.patient,
-                "reading": name,
-                "slices_mm": volume.spacing_mm[0],
-            }
-            told["found"] = [
-                (
-                    each.lesion.attributes["type"],
-                    round(max(each.score, 0.0), 3),
-                    "" if each.mark is None else each.mark.type.value,
-                )
-                for each in exams[-1].lesions
-            ]
-            told["wrong"] = [round(m.mark.score, 3) for m in exams[-1].marks if not m.hits]
-            print(json.dumps(told), flush=True)
+    for slices_mm, exam in scored(
+        given.data, patients, network, parameters(given.pack), given.reads
+    ):
+        exams.append(exam)
+        told: dict[str, object] = {
+            "patient": exam.patient,
+            "reading": exam.name,
+            "slices_mm": slices_mm,
+        }
+        told["found"] = [
+            (
+                each.lesion.attributes["type"],
+                round(max(each.score, 0.0), 3),
+                "" if each.mark is None else each.mark.type.value,
+            )
+            for each in exam.lesions
+        ]
+        told["wrong"] = [round(m.mark.score, 3) for m in exam.marks if not m.hits]
+        print(json.dumps(told), flush=True)
     as_scanned = [exam for exam in exams if not exam.name.endswith(THICK)]
     thick = [exam for exam in exams if exam.name.endswith(THICK)]
     for slices, some in (("all", exams), ("as scanned", as_scanned), ("thick", thick)):

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from models.training.ct.augment import training_sample
+from models.training.ct.augment import CUTS, Cut, training_sample
 from models.training.ct.network import (
     CORE,
     TYPE_OF,
@@ -30,13 +30,12 @@ from models.training.ct.network import (
     type_loss,
 )
 
-BATCH = 12
 HIGHEST_RATE = 1e-3
 SAVE_EVERY = 50
 EMA = 0.99
 """Of the weights that are saved: an average over about the last hundred steps."""
-HARD = 3
-"""Of a batch, once there are any."""
+HARD = 4
+"""One patch in so many is a hard negative, once there are any."""
 
 
 def main() -> None:
@@ -81,7 +80,9 @@ def train(chosen: argparse.Namespace) -> None:
     began = time.monotonic()
     while step < chosen.steps:
         rng = np.random.default_rng((chosen.seed, step))
-        cubes, target, types = _batch(parts, rng, _vigour(step / chosen.steps))
+        cubes, target, types = _batch(
+            parts, CUTS[step % len(CUTS)], rng, _vigour(step / chosen.steps)
+        )
         logits, of_types = network(cubes.to(memory_format=torch.channels_last_3d))
         of_type = type_loss(of_types, target, types)
         loss = heatmap_loss(logits, target) + TYPE_WEIGHT * of_type
@@ -151,12 +152,12 @@ def load_patches(folder: Path, without: Sequence[str] = ()) -> Patches:
     return hu, centres, types
 
 
-def _parts(chosen: argparse.Namespace) -> list[tuple[Patches, int]]:
-    """Patches and how many of each batch."""
+def _parts(chosen: argparse.Namespace) -> list[tuple[Patches, float]]:
+    """Patches and their share of each batch."""
     usual = load_patches(chosen.patches, chosen.without)
     if chosen.hard is None or not any(chosen.hard.glob("patches-[0-9]*.npz")):
-        return [(usual, BATCH)]
-    return [(usual, BATCH - HARD), (load_patches(chosen.hard), HARD)]
+        return [(usual, 1.0)]
+    return [(usual, 1 - 1 / HARD), (load_patches(chosen.hard), 1 / HARD)]
 
 
 def _rate(step: int, steps: int) -> float:
@@ -178,12 +179,12 @@ def _scores(logits: torch.Tensor, target: torch.Tensor) -> tuple[float, float]:
 
 
 def _batch(
-    parts: list[tuple[Patches, int]], rng: np.random.Generator, vigour: float
+    parts: list[tuple[Patches, float]], cut: Cut, rng: np.random.Generator, vigour: float
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     samples, types = [], []
-    for (hu, centres, kinds), count in parts:
-        chosen = rng.integers(len(hu), size=count)
-        samples += [training_sample(hu[n], centres[n], rng, vigour) for n in chosen]
+    for (hu, centres, kinds), share in parts:
+        chosen = rng.integers(len(hu), size=round(share * cut.batch))
+        samples += [training_sample(hu[n], centres[n], rng, vigour, cut) for n in chosen]
         types += [int(kinds[n]) for n in chosen]
     cubes, targets = zip(*samples, strict=True)
     return torch.stack(cubes), torch.stack(targets), torch.tensor(types)

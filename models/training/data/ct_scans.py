@@ -13,14 +13,14 @@ from scipy import ndimage
 from appliance.domain import Bone, Side
 from appliance.errors import AnalysisError
 from appliance.imaging import Volume
-from models.training.data.volumes import lidc_labels, lidc_volume, read_dicom_folder
+from models.training.data.volumes import lidc_labels, lidc_volume, read_folder
 from models.training.simulation.rib_mask import cage_bone_mask
 from models.training.simulation.vertebra import VertebralBody, bodies
 
 DEMO_RIB = "rib_left_7"
 """Of LIDC-IDRI-0087: never a site in training, so that the demo can break it."""
-TUNING_RIBS = ("rib_left_4", "rib_left_10", "rib_right_5", "rib_right_8")
-"""Of LIDC-IDRI-0087: never a site in training either; the operating point is chosen on them."""
+APART_RIBS = ("rib_left_4", "rib_left_10", "rib_right_5", "rib_right_8")
+"""Of LIDC-IDRI-0087: never a site in training either; versions up to 0.6.0.1 chose on them."""
 OTHERS = (
     ("sternum", Bone.STERNUM, Side.MIDLINE),
     ("clavicula_left", Bone.CLAVICLE, Side.LEFT),
@@ -35,15 +35,30 @@ LIDC = "lidc-idri-0087"
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Patients to learn from, and patients that are only measured."""
+    """Patients to learn from, to choose on without learning, and that are only measured."""
 
     training: tuple[str, ...]
+    tuning: tuple[str, ...]
     evaluation: tuple[str, ...]
 
 
+FROM_PACKAGES = (
+    "rider-lung-ct-1129164940",
+    "lung-pet-ct-dx-a0001",
+    "totalsegmentator-aorta",
+)
+"""Chests that Python packages bring along; see `fetch`."""
 FOLDS = {
-    "a": Fold((LIDC, "acrin-flt-breast-001"), ("cmb-crc-msb-01068", "tcga-e3-a3e5")),
-    "b": Fold(("cmb-crc-msb-01068", "acrin-flt-breast-001", "tcga-e3-a3e5"), (LIDC,)),
+    "a": Fold(
+        (LIDC, "acrin-flt-breast-001", *FROM_PACKAGES),
+        ("platipy-testcase",),
+        ("cmb-crc-msb-01068", "tcga-e3-a3e5"),
+    ),
+    "b": Fold(
+        ("cmb-crc-msb-01068", "acrin-flt-breast-001", "tcga-e3-a3e5", *FROM_PACKAGES),
+        ("platipy-testcase",),
+        (LIDC,),
+    ),
 }
 """`a` is the network that ships."""
 
@@ -104,7 +119,7 @@ def volumes(data: Path, patients: tuple[str, ...]) -> Iterator[tuple[str, Volume
         if patient == LIDC:
             yield patient, lidc_volume(data / "lidc")
         else:
-            yield from ((patient, volume) for volume in read_dicom_folder(data / "ct" / patient))
+            yield from ((patient, volume) for volume in read_folder(data / "ct" / patient))
 
 
 def labelled_lidc(folder: Path) -> Scan:
@@ -144,14 +159,8 @@ def for_training(scan: Scan) -> Scan:
     return replace(scan, ribs=tuple(replace(rib, mask=rib.mask & far) for rib in kept))
 
 
-def for_tuning(scan: Scan) -> Scan:
-    """The scan with only those ribs that the operating point is chosen on."""
-    tuning = (rib for rib in scan.ribs if _kept_apart(rib) and _rib_name(rib) != DEMO_RIB)
-    return replace(scan, ribs=tuple(tuning))
-
-
 def _kept_apart(rib: RibMask) -> bool:
-    return _rib_name(rib) in (DEMO_RIB, *TUNING_RIBS)
+    return _rib_name(rib) in (DEMO_RIB, *APART_RIBS)
 
 
 def _rib_name(rib: RibMask) -> str | None:

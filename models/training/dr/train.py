@@ -57,7 +57,7 @@ STAGES = {
     "whole": Stage(steps=800, rate=1.2e-3, side=384, fractured=6, broken=1),
     "fine": Stage(steps=280, rate=6e-4, side=448, fractured=6, broken=1, after="whole"),
     "last": Stage(steps=300, rate=6e-4, side=448, fractured=6, broken=1, after="fine"),
-    "near": Stage(700, rate=5e-4, side=608, fractured=6, broken=1, after="earlier", crop=352),
+    "near": Stage(400, rate=5e-4, side=608, fractured=6, broken=1, after="earlier", crop=352),
 }
 BATCH = 12
 SEED = 20261121

