@@ -66,29 +66,26 @@ def strongest_apart(marks: list[Mark], apart_mm: float) -> list[Mark]:
 def seen_again(
     volume: Volume, network: Network, marks: Sequence[Mark], settings: Settings
 ) -> list[Mark]:
-    """The marks as the network sees them in the middle of a cube, mirrored and not; highest first.
+    """The marks as the network sees them in the middle of a cube, highest first.
 
     What lies near the rim of a cube is scored too low and too unsurely, because the network sees
-    one side of it only. Means over both answers; what then falls below the floor is no mark.
+    one side of it only. What it then scores with `mirrored_from` or more it is shown mirrored too,
+    and the mean of both answers counts. What ends below the floor is no mark.
 
     Raises:
         AnalysisError: as `answers`.
     """
     middle = (settings.cube - 1) / 2 * settings.spacing_mm
     corners = [mark.place_lps_mm - middle for mark in marks]
-    asked = (
-        each
-        for cube in cubes_at(volume, corners, settings)
-        for each in (cube, np.flip(cube, LATERAL))
-    )
-    said = answers(network, asked, settings)
-    again = []
-    for corner in corners:
-        plain, mirrored = next(said), np.flip(next(said), LATERAL)
-        mean = np.asarray((plain + mirrored) / 2, dtype=np.float32)
-        mark = _middle_mark(mean, corner, settings)
-        if mark.score >= settings.floor:
-            again.append(mark)
+    said = list(answers(network, cubes_at(volume, corners, settings), settings))
+    marked = [_middle_mark(*each, settings) for each in zip(said, corners, strict=True)]
+    promising = [n for n, mark in enumerate(marked) if mark.score >= settings.mirrored_from]
+    asked = cubes_at(volume, [corners[n] for n in promising], settings)
+    mirrored = answers(network, (np.flip(cube, LATERAL) for cube in asked), settings)
+    for number, answer in zip(promising, mirrored, strict=True):
+        mean = np.asarray((said[number] + np.flip(answer, LATERAL)) / 2, dtype=np.float32)
+        marked[number] = _middle_mark(mean, corners[number], settings)
+    again = [mark for mark in marked if mark.score >= settings.floor]
     return strongest_apart(again, settings.apart_mm)
 
 

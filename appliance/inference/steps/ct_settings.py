@@ -19,7 +19,8 @@ class Settings:
     margin: voxels at each side in which the network sees too little to be believed.
     cell: voxels of one cell of the answer, along an edge.
     floor: score below which nothing is kept. again: how many marks at most are looked at once more;
-    none where it is 0. apart_mm: nearer marks are one finding.
+    none where it is 0. mirrored_from: score from which they are looked at mirrored as well.
+    apart_mm: nearer marks are one finding.
     extent_mm: edge of the region that is reported.
     types: of fractures, in the order of the answer's further channels; none where it has one only.
     sure: of each type, the probability from which it is told; infinite where it never is.
@@ -40,6 +41,7 @@ class Settings:
     slope: float
     offset: float
     again: int
+    mirrored_from: float
 
     @classmethod
     def of(cls, parameters: Parameters) -> Settings:
@@ -82,6 +84,7 @@ class Settings:
             slope=float(str(parameters.get("slope", 1.0))),
             offset=float(str(parameters.get("offset", 0.0))),
             again=int(str(parameters.get("again", 0))),
+            mirrored_from=float(str(parameters.get("mirrored_from", 0.0))),
         )
 
 
