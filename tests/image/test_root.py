@@ -31,7 +31,7 @@ from tests.simulators.modality import dcmtk
 pytestmark = [pytest.mark.image, pytest.mark.timeout(1200)]
 
 CASE = re.compile(r"\b[0-9A-Z]{3}-[0-9A-Z]{4}\b")
-SLICES = 32
+SLICES = 48
 FOLDERS = (
     *("keep/identity", "keep/systemd", "keep/wipe"),
     *("data/osteon", "data/settings", "data/credstore", "data/journal"),
