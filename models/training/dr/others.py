@@ -18,7 +18,7 @@ from scipy import ndimage
 from appliance.errors import AnalysisError
 from appliance.imaging import Volume
 from appliance.inference.steps.film_input import letterbox
-from models.training.data.ct_scans import FOLDS, volumes
+from models.training.data.ct_scans import LIDC, volumes
 
 Pixels = NDArray[np.float32]
 
@@ -28,6 +28,7 @@ PHOTOGRAPHS = (
     "motorcycle_left.png", "retina.jpg", "rocket.jpg",
 )  # fmt: skip
 _MM = 1.6
+PATIENTS = ("acrin-flt-breast-001", "cmb-crc-msb-01068", LIDC, "tcga-e3-a3e5")
 _RAYS, _SLICES, _CROPS = 36, 10, 20
 """Of each series, and of each photograph."""
 _WATER_PER_CM = 0.2
@@ -46,8 +47,7 @@ def squares(data: Path, side: int, rng: np.random.Generator) -> Iterator[Pixels]
 
 
 def _pictures(data: Path, rng: np.random.Generator) -> Iterator[NDArray[np.floating]]:
-    patients = sorted({name for fold in FOLDS.values() for name in fold.training})
-    for _, volume in volumes(data, tuple(patients)):
+    for _, volume in volumes(data, PATIENTS):
         density = _density(volume)
         for _ in range(_RAYS):
             yield radiograph(density, rng)
