@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("patches", type=Path)
     parser.add_argument("target", type=Path)
     given = parser.parse_args()
-    hu, centres = load_patches(given.patches)
+    hu, centres, _ = load_patches(given.patches)
     rng = np.random.default_rng(SEED)
     some = rng.permutation(len(hu))[:SAMPLES]
     cubes = torch.stack([training_sample(hu[n], centres[n], rng, 0.5)[0] for n in some])
