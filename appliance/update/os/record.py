@@ -21,7 +21,6 @@ class OsFault(StrEnum):
     """The machine was started from the old image before the new one had its tries."""
     BY_HAND = "rolled-back-by-hand"
     RECALLED = "os-recalled"
-    UNWRITTEN = "os-install-failed"
 
 
 @dataclass(frozen=True, slots=True)
