@@ -3,10 +3,11 @@
     python -m models.training.dr.train --data FRACATLAS --work FOLDER --stage whole
     python -m models.training.dr.train --data FRACATLAS --work FOLDER --stage fine
 
-Both keep the first blocks as ImageNet made them, up to stride 4. A batch holds fractured films,
-intact ones, and an intact one in which a shaft was broken. Each example is made from (seed, step,
-place in the batch), so a run that was cut goes on as if it had not been. All is float32: the
-gradients of depthwise convolutions in bfloat16 take three times as long on a processor.
+All but `free` keep the first blocks as ImageNet made them, up to stride 4. A batch holds
+fractured films, intact ones, and an intact one in which a shaft was broken. Each example is made
+from (seed, step, place in the batch), so a run that was cut goes on as if it had not been. All is
+float32: the gradients of depthwise convolutions in bfloat16 take three times as long on a
+processor.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class Stage:
     after: str = ""
     crop: int = 0
     """Side of the part of each square that is learnt from; 0: all of it."""
+    is_free: bool = False
+    """The first blocks learn too."""
 
 
 STAGES = {
@@ -58,6 +61,9 @@ STAGES = {
     "fine": Stage(steps=280, rate=6e-4, side=448, fractured=6, broken=1, after="whole"),
     "last": Stage(steps=300, rate=6e-4, side=448, fractured=6, broken=1, after="fine"),
     "near": Stage(400, rate=5e-4, side=608, fractured=6, broken=1, after="earlier", crop=352),
+    # the same with another seed: `mean` takes the weights of both
+    "beside": Stage(400, rate=5e-4, side=608, fractured=6, broken=1, after="earlier", crop=352),
+    "free": Stage(400, 4e-4, side=608, fractured=6, broken=1, after="mean", crop=352, is_free=True),
 }
 BATCH = 12
 SEED = 20261121
@@ -167,7 +173,7 @@ def run(data: Path, work: Path, name: str) -> None:
     else:
         network.backbone.load_imagenet()
     network = network.to(memory_format=torch.channels_last)
-    kept = network.backbone.kept()
+    kept = [] if stage.is_free else network.backbone.kept()
     for part in kept:
         part.requires_grad_(requires_grad=False)
     average = copy.deepcopy(network).eval()
@@ -187,7 +193,11 @@ def run(data: Path, work: Path, name: str) -> None:
     network.train()
     for part in kept:
         part.eval()
-    below = _compiled(network.backbone, stage.crop or stage.side)
+    below = (
+        network.backbone.below
+        if stage.is_free
+        else _compiled(network.backbone, stage.crop or stage.side)
+    )
     begun = time.monotonic()
     sums = np.zeros(3)
     for step in range(first, stage.steps):

@@ -2,16 +2,19 @@
 
     python -m models.training.dr.trunk train --data DATA --work FOLDER
     python -m models.training.dr.trunk join --work FOLDER --network IN.onnx --target OUT.onnx
+    python -m models.training.dr.trunk join --earlier PACK.onnx --network IN.onnx --target OUT.onnx
 
 It sees the film reduced to 56 px, so that nothing but anatomy is left of what tells simulated
 films from real ones. `join` puts it into the pack's network, in floating point, where it lowers
 the channel that says how much a film is of the kind that is known: the lesser of both counts.
+With `--earlier` it is that of an earlier version of the pack, bit for bit.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +27,12 @@ from torch.nn import functional
 from models.training.dr import trunk_examples
 
 STEPS, BATCH, RATE, SEED = 500, 64, 4e-3, 0
-INSIDE = 448 // trunk_examples.SIDE
+FILM = 448
+"""Side of the square from which it is reduced; a larger or smaller one is first brought to it."""
+INSIDE = FILM // trunk_examples.SIDE
 _WIDE = 15
+_LESSER, _BROUGHT, _SIZES = _OF_JOINING = "trunk/lesser", "trunk/brought", "trunk/sizes"
+"""Nodes that belong to no network of trunks, but to the way in which it is joined."""
 _OFFSET = -0.44
 """Added to the logit when joined, so that one threshold serves both; chosen on films of train."""
 
@@ -54,7 +61,7 @@ class TrunkNetwork(nn.Module):
 
 
 class OfFilm(nn.Module):
-    """As it is joined: the film's square (1, 1, 448, 448) → chance of a limb (1, 1, 1, 1)."""
+    """As it is joined: the film's square (1, 1, FILM, FILM) → chance of a limb (1, 1, 1, 1)."""
 
     def __init__(self, network: TrunkNetwork, offset: float) -> None:
         super().__init__()
@@ -111,50 +118,99 @@ def chances(network: TrunkNetwork, films: list[trunk_examples.Pixels]) -> np.nda
     return torch.stack([torch.sigmoid(network(way)) for way in ways]).mean(0).numpy()
 
 
-def join(work: Path, source: Path, target: Path, offset: float) -> None:
-    """The pack's network with the known channel as the lesser of what both say."""
+def of_work(work: Path, offset: float) -> onnx.GraphProto:
+    """What was trained, as a graph from `film` to `limb`, all of it named `trunk/…`."""
     network = TrunkNetwork()
     network.load_state_dict(torch.load(work / "trunk.pt"))
     buffer = io.BytesIO()
     torch.onnx.export(
         OfFilm(network, offset).eval(),
-        (torch.zeros(1, 1, 448, 448),),
+        (torch.zeros(1, 1, FILM, FILM),),
         buffer,
         input_names=["film"],
         output_names=["limb"],
         opset_version=17,
         dynamo=False,
     )
-    small = compose.add_prefix(onnx.load_from_string(buffer.getvalue()), "trunk/")
+    named = compose.add_prefix(onnx.load_from_string(buffer.getvalue()), "trunk/")
+    _renamed(named.graph.node, "trunk/film", "film")
+    return named.graph
+
+
+def of_pack(network: Path) -> onnx.GraphProto:
+    """The same, out of a pack's network in which it was joined."""
+    whole = onnx.load(network).graph
+    small = onnx.GraphProto()
+    small.node.extend(
+        node
+        for node in whole.node
+        if node.name.startswith("trunk/") and node.name not in _OF_JOINING
+    )
+    _renamed(small.node, _BROUGHT, "film")
+    small.initializer.extend(each for each in whole.initializer if each.name.startswith("trunk/"))
+    if not small.node:
+        raise ValueError(f"no network of trunks in {network.name}")
+    return small
+
+
+def join(small: onnx.GraphProto, source: Path, target: Path) -> None:
+    """The pack's network with the known channel as the lesser of what both say."""
     whole = onnx.load(source)
-    for node in small.graph.node:
-        for n, name in enumerate(node.input):
-            node.input[n] = "film" if name == "trunk/film" else name
+    side = whole.graph.input[0].type.tensor_type.shape.dim[-1].dim_value
+    nodes = [*_brought_to(FILM, small.node), *small.node] if side != FILM else [*small.node]
     concat = next(node for node in whole.graph.node if "answer" in node.output)
     known = concat.input[2]
     concat.input[2] = "known_or_trunk"
     place = list(whole.graph.node).index(concat)
-    lesser = helper.make_node("Min", [known, "trunk/limb"], ["known_or_trunk"], "trunk/lesser")
-    for n, node in enumerate((*small.graph.node, lesser)):
+    lesser = helper.make_node("Min", [known, "trunk/limb"], ["known_or_trunk"], _LESSER)
+    for n, node in enumerate((*nodes, lesser)):
         whole.graph.node.insert(place + n, node)
-    whole.graph.initializer.extend(small.graph.initializer)
+    whole.graph.initializer.extend(small.initializer)
     onnx.checker.check_model(whole, full_check=True)
     onnx.save(whole, target)
 
 
+def _brought_to(side: int, nodes: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto]:
+    """What brings a film of another side to the one that these nodes then read."""
+    _renamed(nodes, "film", _BROUGHT)
+    sizes = helper.make_tensor(_SIZES, onnx.TensorProto.INT64, [4], [1, 1, side, side])
+    return [
+        helper.make_node("Constant", [], [_SIZES], _SIZES, value=sizes),
+        helper.make_node(
+            "Resize", ["film", "", "", _SIZES], [_BROUGHT], _BROUGHT,
+            mode="linear", coordinate_transformation_mode="half_pixel",
+        ),
+    ]  # fmt: skip
+
+
+def _renamed(nodes: Sequence[onnx.NodeProto], old: str, new: str) -> None:
+    """Let the nodes read `new` where they read `old`."""
+    for node in nodes:
+        for n, name in enumerate(node.input):
+            node.input[n] = new if name == old else name
+
+
 def main() -> None:
     """Train or join."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("what", choices=("train", "join"))
-    options.add_argument("--data", type=Path)
-    options.add_argument("--work", type=Path, required=True)
-    options.add_argument("--network", type=Path)
-    options.add_argument("--target", type=Path)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    what = options.add_subparsers(dest="what", required=True)
+    training = what.add_parser("train")
+    training.add_argument("--data", type=Path, required=True)
+    training.add_argument("--work", type=Path, required=True)
+    joining = what.add_parser("join")
+    source = joining.add_mutually_exclusive_group(required=True)
+    source.add_argument("--work", type=Path, help="where `train` wrote trunk.pt")
+    source.add_argument("--earlier", type=Path, help="a pack's network in which it was joined")
+    joining.add_argument("--network", type=Path, required=True)
+    joining.add_argument("--target", type=Path, required=True)
     given = options.parse_args()
     if given.what == "train":
         train(given.data, given.work)
     else:
-        join(given.work, given.network, given.target, _OFFSET)
+        small = of_pack(given.earlier) if given.earlier else of_work(given.work, _OFFSET)
+        join(small, given.network, given.target)
 
 
 if __name__ == "__main__":
