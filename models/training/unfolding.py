@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import onnx
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-Norm = nn.BatchNorm2d | nn.BatchNorm3d
+Norm: TypeAlias = nn.BatchNorm2d | nn.BatchNorm3d
 Folded = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Weights and biases of a convolution."""
 

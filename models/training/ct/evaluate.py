@@ -67,7 +67,8 @@ def fractured(scan: Scan, seed: int, variation: Variation = FRESH) -> tuple[Volu
     """The scan with up to `FRACTURES` fractures, the kinds in turn."""
     kinds = VARIED.get(variation, KINDS)
     rng = np.random.default_rng((5, seed))
-    volume, made = scan.volume, []
+    volume = scan.volume
+    made: list[Fracture] = []
     sites = sites_looked_at(scan.patient) or sites_of(scan, SITES, rng)
     for site in far_apart(sites, APART_MM, rng):
         kind = kinds[(len(made) + seed) % len(kinds)]
@@ -124,7 +125,8 @@ def taken_otherwise(scan: Scan) -> Iterator[tuple[str, Volume, list[Fracture]]]:
 def other_bones(scan: Scan) -> tuple[Volume, list[Fracture]]:
     """The scan with sternum, clavicles and scapulae broken, where somebody looked."""
     rng = np.random.default_rng(8)
-    volume, made = scan.volume, []
+    volume = scan.volume
+    made: list[Fracture] = []
     bone = scan.volume.voxels >= OTHER_BONE_FROM_HU
     kinds = (FractureType.DISPLACED, FractureType.NON_DISPLACED)
     for site in far_apart(other_bones_looked_at(scan.patient), OTHERS_APART_MM, rng):

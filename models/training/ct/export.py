@@ -35,7 +35,7 @@ FLOAT32 = ("/network/stem/", "/network/head/", "/network/types/")
 takes twice as long without VNNI."""
 
 
-class _Cubes(CalibrationDataReader):  # type: ignore[misc]  # the library is untyped
+class _Cubes(CalibrationDataReader):
     """Batches of training patches as they are, without augmentation."""
 
     def __init__(self, patches: NDArray[np.int16]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from appliance.imaging import Volume
 
@@ -113,8 +113,8 @@ def _write_slice(volume: Volume, common: Dataset, number: int, path: Path, seed:
     return path
 
 
-def _uid(seed: int, part: str) -> str:
-    return str(generate_uid(entropy_srcs=["osteon", str(seed), part]))
+def _uid(seed: int, part: str) -> UID:
+    return generate_uid(entropy_srcs=["osteon", str(seed), part])
 
 
 def _decimal(value: float) -> str:

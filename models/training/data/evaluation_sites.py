@@ -28,15 +28,18 @@ def sites_looked_at(patient: str) -> list[RibSite] | None:
     rows = _rows().get(patient)
     if rows is None:
         return None
-    return [RibSite(*((x, y, z) for x, y, z in row)) for row in rows]
+    return [
+        RibSite(_vector(centre), _vector(along), _vector(outward))
+        for centre, along, outward in rows
+    ]
 
 
 def other_bones_looked_at(patient: str) -> list[RibSite]:
     """Places on sternum, clavicle and scapula, looked at in the same way; none where nobody did."""
     rows: dict[str, list[list[Any]]] = json.loads(OTHER_BONES.read_text("utf-8"))
     return [
-        RibSite(*(_vector(each) for each in vectors), Bone(bone), Side(side))
-        for bone, side, *vectors in rows.get(patient, [])
+        RibSite(_vector(centre), _vector(along), _vector(outward), Bone(bone), Side(side))
+        for bone, side, centre, along, outward in rows.get(patient, [])
     ]
 
 

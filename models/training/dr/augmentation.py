@@ -118,7 +118,7 @@ def _place(pixels: Pixels, boxes: Boxes, side: int, rng: Random) -> tuple[Pixels
         Image.Transform.AFFINE,
         (back[0, 0], back[0, 1], start[0], back[1, 0], back[1, 1], start[1]),
         Image.Resampling.BILINEAR,
-        fillcolor=float(rng.choice([0.0, np.percentile(pixels, 2)])),
+        fillcolor=float(rng.choice([0.0, float(np.percentile(pixels, 2))])),
     )
     moved = []
     for x0, y0, x1, y1 in boxes:
@@ -179,7 +179,7 @@ def _marker(pixels: Pixels, rng: Random) -> Pixels:
     return pixels
 
 
-def _exposure(pixels: Pixels, rng: Random) -> Pixels:
+def _exposure(pixels: NDArray[np.floating], rng: Random) -> Pixels:
     pixels = np.clip(pixels, 0, 1) ** np.exp(rng.normal(0, 0.3))
     if rng.random() < 0.3:
         pixels = ndimage.gaussian_filter(pixels, rng.uniform(0.3, 0.9))

@@ -33,7 +33,7 @@ def main() -> None:
         name, image = case.split("=")
         with Image.open(given.data / "images" / image) as opened:
             pixels = np.asarray(opened.convert("L"))
-        said = read(Film(pixels.astype(np.float32) / 255, None), network, wanted)
+        said = read(Film(np.divide(pixels, 255, dtype=np.float32), None), network, wanted)
         np.savez_compressed(given.pack / "golden" / f"{name}.npz", pixels=pixels)
         expected = json.dumps({"detections": to_json(said)}, indent=1)
         (given.pack / "golden" / f"{name}.json").write_text(expected + "\n")

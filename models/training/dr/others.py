@@ -64,16 +64,18 @@ def radiograph(density: Pixels, rng: np.random.Generator) -> NDArray[np.floating
         body = ndimage.rotate(body, angle, axes=(1, 2), reshape=False, order=1)
     if rng.random() < 0.6:
         body = _part(body, 0, rng.uniform(0.35, 1), rng)
-    film = body.sum(axis=1) * _MM / 10 * _WATER_PER_CM
+    film: NDArray[np.floating] = body.sum(axis=1) * _MM / 10 * _WATER_PER_CM
     if rng.random() < 0.5:
         film = film[::-1]
     if rng.random() < 0.4:
         film = _part(film, 1, rng.uniform(0.3, 0.8), rng)
-    match rng.integers(3):
+    match int(rng.integers(3)):
         case 0:
             film = 1 - np.exp(-film / max(film.mean(), 1e-3))
         case 1:
             film = np.clip(film / max(np.percentile(film, 99), 1e-3), 0, 1) ** rng.uniform(0.5, 1.6)
+        case _:
+            pass
     film = (film - film.min()) / max(np.ptp(film), 1e-6)
     film = ndimage.zoom(film, rng.uniform(1.5, 3), order=1)
     film = film + rng.normal(0, rng.uniform(0, 0.02), film.shape)
@@ -90,7 +92,7 @@ def _density(volume: Volume) -> Pixels:
     return np.asarray(density * np.where(units > 150, 1.35, 1.0), dtype=np.float32)
 
 
-def _photographs(rng: np.random.Generator) -> Iterator[Pixels]:
+def _photographs(rng: np.random.Generator) -> Iterator[NDArray[np.floating]]:
     import skimage  # noqa: PLC0415 - training only
 
     folder = Path(skimage.__file__).parent / "data"
@@ -98,13 +100,15 @@ def _photographs(rng: np.random.Generator) -> Iterator[Pixels]:
         with Image.open(folder / name) as image:
             whole = np.asarray(image.convert("L"), dtype=np.float32) / 255
         for _ in range(_CROPS):
-            crop = whole
+            crop: NDArray[np.floating] = whole
             for axis in (0, 1):
                 crop = _part(crop, axis, rng.uniform(0.4, 1), rng)
             yield crop if rng.random() < 0.7 else 1 - crop
 
 
-def _part(pixels: Pixels, axis: int, share: float, rng: np.random.Generator) -> Pixels:
+def _part(
+    pixels: NDArray[np.floating], axis: int, share: float, rng: np.random.Generator
+) -> NDArray[np.floating]:
     whole = pixels.shape[axis]
     length = max(1, int(whole * share))
     first = int(rng.integers(0, whole - length + 1))

@@ -68,5 +68,5 @@ def _iou(a: Tensor, b: Tensor) -> Tensor:
     return (shared / (whole - shared + 1e-9))[:, None]
 
 
-def _bell(at: NDArray[np.float64], centre: float, sigma: float) -> NDArray[np.float64]:
+def _bell(at: NDArray[np.floating], centre: float, sigma: float) -> NDArray[np.floating]:
     return np.exp(-0.5 * np.square((at - centre) / max(sigma, _LEAST_SIGMA)))

@@ -78,7 +78,7 @@ def gather(data: Path) -> Examples:
                 simulated.setdefault((patient, made.view), []).append(shown)
     views = trunk_film.View
     lidc, cmb = SCANS[0][0], SCANS[1][0]
-    apart = {f"fold, {part}": [] for part in PARTS}
+    apart: dict[str, list[Pixels]] = {f"fold, {part}": [] for part in PARTS}
     for film in collection.fold:
         apart[f"fold, {film.part}"].append(coarse(film.pixels()))
     apart["mirrored"] = mirrored[::3]

@@ -72,7 +72,7 @@ def sites_on_ribs(
 def _site_at(
     tree: cKDTree, start: NDArray[np.float64], axis: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
-    centre = start
+    near, centre = np.empty((0, 3)), start
     for _ in range(2):
         near = tree.data[tree.query_ball_point(centre, REACH_MM)]
         if len(near) < 60:

@@ -55,7 +55,7 @@ def films(volume: Volume, number: int, rng: np.random.Generator) -> Iterator[Tru
                 angle = float(rng.normal(0, _FRONTAL_DEG / 2))
             case View.SIDE:
                 angle = 90 + float(rng.normal(0, _FRONTAL_DEG / 2))
-            case View.PART:
+            case _:
                 angle = float(rng.choice([0.0, 90.0, rng.uniform(0, 180)]))
         film, air = _along(density, lungs, angle)
         for _ in range(min(_OF_ONE_ANGLE, number - first)):
@@ -115,7 +115,7 @@ def _framed(film: Pixels, air: NDArray[np.bool_], view: View, rng: np.random.Gen
     return padded[int(top) : int(bottom) + 1, int(left) : int(right) + 1]
 
 
-def _shown(film: Pixels, rng: np.random.Generator) -> Pixels:
+def _shown(film: NDArray[np.floating], rng: np.random.Generator) -> Pixels:
     """As consoles display it: haze, a curve, sharpened edges, noise, a slope across the field."""
     wide = max(film.shape) / 6
     film = ndimage.zoom(film, rng.uniform(0.93, 1.07, 2), order=1)
