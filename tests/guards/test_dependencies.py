@@ -27,6 +27,9 @@ WITHOUT_IMPORT = {
     "types-pyyaml": "types for mypy",
 }
 
+NAMED_OTHERWISE = {"skimage": "scikit-image"}
+"""By its module: a package that need not be installed here, so that nobody says whose it is."""
+
 
 def _project() -> dict[str, list[str]]:
     """What is declared: `runtime`, `test`, `training`."""
@@ -53,7 +56,11 @@ def _imported(folder: str) -> set[str]:
                 names.add(node.module.partition(".")[0])
     names -= set(sys.stdlib_module_names) | {"_typeshed", "appliance", "models", "tests", "updates"}
     providers = packages_distributions()
-    return {_normalised(provider) for name in names for provider in providers.get(name, [name])}
+    return {
+        _normalised(provider)
+        for name in names
+        for provider in providers.get(name, [NAMED_OTHERWISE.get(name, name)])
+    }
 
 
 def test_what_the_appliance_imports_is_declared() -> None:
@@ -64,6 +71,11 @@ def test_what_the_appliance_imports_is_declared() -> None:
 def test_what_is_imported_in_a_checkout_alone_is_declared(folder: str) -> None:
     declared = _project()
     assert not _imported(folder) - {*declared["runtime"], *declared["test"]}
+
+
+def test_what_training_imports_is_declared() -> None:
+    declared = _project()
+    assert not _imported("models") - {*declared["runtime"], *declared["training"]}
 
 
 def test_what_is_declared_is_imported() -> None:
