@@ -5,6 +5,8 @@
 Its batch normalization was folded into the convolutions. Here each one is put back with the mean
 and the spread that its input has on films of train: the network answers as before, and can be
 trained further.
+Reaches stay shares of the side that the pack reads: trained on squares of another side, the
+boxes have the wrong size until the bias has learnt.
 """
 
 from __future__ import annotations

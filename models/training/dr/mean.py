@@ -2,7 +2,7 @@
 
     python -m models.training.dr.mean OUT.pt FIRST.pt SECOND.pt ...
 
-As good as asking all of them, at the price of one.
+Meant to do what asking all of them would, at the price of one.
 """
 
 from __future__ import annotations
