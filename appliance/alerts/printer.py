@@ -130,8 +130,7 @@ class PrinterChannel(Channel):
 
     async def _print(self, page: Page) -> Receipt:
         async with self._connection() as printer:
-            answer = await printer.execute(IppOperation.PRINT_JOB, _print_job(page))
-            number = int(answer["jobs"][0]["job-id"])
+            number = await _hand_over(printer, page)
             try:
                 async with asyncio.timeout(self._settings.printing_s):
                     return await self._follow(printer, number)
@@ -203,7 +202,7 @@ _STOPPED: Final = 5
 def _wants(state: Mapping[str, Any]) -> tuple[str, ...]:
     reasons = _keywords(state.get("printer-state-reasons")) - {"none"}
     shown = printable(", ".join(sorted(reasons)), _MOST_REASONS)
-    if any(reason.startswith(_NO_PAPER) for reason in reasons):
+    if _is_empty(reasons):
         raise DeliveryError("printer-out-of-paper", shown)
     is_stopped = state.get("printer-state") == _STOPPED
     if is_stopped or any(reason.startswith(_OUT_OF_ORDER) for reason in reasons):
@@ -226,6 +225,18 @@ def _print_job(page: Page) -> dict[str, Any]:
         },
         "data": page.pdf,
     }
+
+
+async def _hand_over(printer: IPP, page: Page) -> int:
+    """The job's number; raises DeliveryError when the printer is busy for want of paper."""
+    try:
+        answer = await printer.execute(IppOperation.PRINT_JOB, _print_job(page))
+    except IPPError as error:
+        # A job that waits for paper, or was cancelled while it did, keeps some printers busy.
+        if _status(error) in _BUSY and _is_empty(await _printer_reasons(printer)):
+            raise DeliveryError("printer-out-of-paper") from error
+        raise
+    return int(answer["jobs"][0]["job-id"])
 
 
 async def _ask(printer: IPP, number: int) -> _Job:
@@ -284,14 +295,24 @@ async def _cancel(printer: IPP, number: int) -> None:
         )
 
 
+def _is_empty(reasons: frozenset[str]) -> bool:
+    return any(reason.startswith(_NO_PAPER) for reason in reasons)
+
+
 def _not_printed(reasons: frozenset[str]) -> DeliveryError:
-    out = any(reason.startswith(_NO_PAPER) for reason in reasons)
-    return DeliveryError("printer-out-of-paper" if out else "printer-stuck")
+    return DeliveryError("printer-out-of-paper" if _is_empty(reasons) else "printer-stuck")
 
 
 def _refusal(error: IPPError) -> DeliveryError:
     """An IPP status: some pass by themselves, the others need a technician."""
+    status = _status(error)
+    detail = type(error).__name__ if status is None else f"IPP {status:#06x}"
+    if status in _BUSY:
+        return DeliveryError("printer-busy", detail)
+    return DeliveryError("printer-refused", detail, permanent=True)
+
+
+def _status(error: IPPError) -> int | None:
     particulars = error.args[1] if len(error.args) > 1 else {}
     status = particulars.get("status-code")
-    detail = f"IPP {status:#06x}" if isinstance(status, int) else type(error).__name__
-    return DeliveryError("printer-refused", detail, permanent=status not in _BUSY)
+    return status if isinstance(status, int) else None

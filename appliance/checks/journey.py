@@ -180,12 +180,17 @@ def _deliveries(ledger: DeliveryLedger, item: OutboxItem) -> tuple[Delivery, ...
 
 
 def _settled(deliveries: tuple[Delivery, ...], waiting: list[Destination]) -> Delivery | None:
-    """A delivery that has ended. One that failed is tried again; its first failure tells most."""
+    """A delivery that has ended. One that failed is tried again; its first failure tells most.
+
+    A printer that is busy with another page has not failed.
+    """
     return next(
         (
             each
             for each in deliveries
-            if each.destination in waiting and each.state is not DeliveryState.BEGUN
+            if each.destination in waiting
+            and each.state is not DeliveryState.BEGUN
+            and (each.state is not DeliveryState.FAILED or each.code != "printer-busy")
         ),
         None,
     )

@@ -143,6 +143,10 @@ DELIVERY: Final = {
         "A page is empty or too large to print.",
         "The alert goes out by mail all the same. Tell the maker.",
     ),
+    "printer-busy": Explanation(
+        "The printer is busy and takes no page now; the page is tried again.",
+        "Wait a few minutes; if it stays so, look at the printer's display.",
+    ),
     "printer-certificate": Explanation(
         "The printer's certificate is not one that this box trusts.",
         "Check the printer's name in its `uri`; for an authority of the site set its `ca_file`.",

@@ -223,6 +223,21 @@ def test_an_empty_tray_is_told_and_the_job_does_not_stay(printer: Printer) -> No
     assert not printer.printed()
 
 
+def test_the_next_page_on_an_empty_tray_is_told_the_same(printer: Printer) -> None:
+    printer.set_paper(Paper.EMPTY)
+    _print_failure(printer)
+    # The cancelled job still waits in the printer, which answers that it is busy.
+    assert _print_failure(printer) == ("printer-out-of-paper", False)
+    assert "Print-Job server-error-busy" in printer.log()
+
+
+def test_a_printer_at_work_on_a_page_is_busy_and_not_to_be_set_up_anew(printer: Printer) -> None:
+    printer.set_paper(Paper.SLOW)
+    assert _print_failure(printer, printing_s=0.5)[0] == "printer-stuck"
+    assert _print_failure(printer) == ("printer-busy", False)
+    printer.set_paper(Paper.PRINTS)
+
+
 def test_success_without_printing_is_no_success(printer: Printer) -> None:
     printer.set_paper(Paper.LIES)
     assert _print_failure(printer) == ("printer-printed-nothing", True)

@@ -7,21 +7,26 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from appliance.alerts.channel import Envelope
+from appliance.alerts.printer import PrinterChannel, PrinterSettings
 from appliance.checks import REGISTRY
 from appliance.checks.probe import Surroundings
 from appliance.clock import SystemClock
 from appliance.config.load import load_site
 from appliance.domain import Outcome
+from appliance.errors import DeliveryError
 from appliance.phantom import CALLING_AE_TITLE, MANUFACTURER, PATIENT_ID
 from appliance.phantom.study import phantom_study
 from appliance.provision.last_check import CheckKind, read_last_checks
 from tests.simulators import spot_pack
+from tests.simulators.alerting import PAGE
 from tests.simulators.box import OSTEON, prepared, running_box, wait_until
 from tests.simulators.box import Surroundings as Around
 from tests.simulators.hospital import Hospital, hospital
@@ -151,6 +156,20 @@ def test_a_printer_without_paper_is_named(site: Hospital) -> None:
     assert results["mail night@hospital.example"]["state"] == "ok"
     assert results["printer:night-desk"]["code"] == "printer-out-of-paper"
     assert results["printer:night-desk"]["hint"] == "Put paper into the printer."
+
+
+def test_a_printer_that_is_busy_with_another_page_is_waited_for(site: Hospital) -> None:
+    site.printer.set_paper(Paper.SLOW)
+    stranger = PrinterChannel(PrinterSettings(site.printer.uri, printing_s=0.5, poll_s=0.1))
+    with pytest.raises(DeliveryError, match="printer-stuck"):
+        stranger.send(Envelope("other-box/1", 0, "er-desk"), PAGE)
+    with ThreadPoolExecutor() as pool:
+        checked = pool.submit(check, site, "--end-to-end")
+        wait_until(lambda: "Print-Job server-error-busy" in site.printer.log(), 60)
+        site.printer.set_paper(Paper.PRINTS)
+        status, results = checked.result()
+    assert results["printer:night-desk"]["state"] == "ok"
+    assert status == 0
 
 
 @contextmanager

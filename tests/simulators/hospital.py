@@ -11,8 +11,11 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-from appliance.ledger.delivery import DeliveryLedger
+from appliance.config.load import load_site
+from appliance.daemon.deliver_role import policy
+from appliance.ledger.delivery import DeliveryLedger, Progress
 from appliance.ledger.work import Revision, WorkLedger
+from appliance.pipeline.deliver.schedule import Attempt, Policy, decide
 from appliance.sealing import MasterKey
 from tests.simulators import spot_pack
 from tests.simulators.box import Box, Surroundings, running_box, wait_until
@@ -63,7 +66,8 @@ class Hospital:
         return ended
 
     def delivered(self, case: str, seconds: float = 60) -> None:
-        """Wait until everything that was posted about a case has reached somebody."""
+        """Wait until everything that was posted about a case has reached everybody at once due."""
+        told = policy(load_site(self.box.config))
 
         def all_sent() -> bool:
             delivery = DeliveryLedger(self.box.state / "deliver" / "delivery.db", read_only=True)
@@ -72,7 +76,8 @@ class Hospital:
                 progress = delivery.of_case(case)  # type: ignore[arg-type]
                 study = work.of_case(case)[-1].study  # type: ignore[arg-type]
                 return len(progress) == len(work.outbox_of(study)) and all(
-                    each.deliveries and all(one.state == "sent" for one in each.deliveries)
+                    all(one.state == "sent" for one in each.deliveries)
+                    and (each.ending or not _is_due(each, told))
                     for each in progress
                 )
             finally:
@@ -93,6 +98,11 @@ class Hospital:
         """Our own objects that the PACS has for a study."""
         uid = image.StudyInstanceUID
         return [tags for tags in self.pacs.instances() if tags.get("StudyInstanceUID") == uid]
+
+
+def _is_due(progress: Progress, told: Policy) -> bool:
+    """Whether somebody is to be told now who was not tried yet."""
+    return any(isinstance(do, Attempt) for do in decide(progress, told, progress.since))
 
 
 @contextmanager

@@ -31,6 +31,8 @@ class Paper(StrEnum):
     PRINTS = "prints"
     EMPTY = "empty"
     """The tray is empty: the job waits."""
+    SLOW = "slow"
+    """The job is at work, and nothing else is taken."""
     LIES = "lies"
     """"Completed", and nothing came out."""
     ABORTS = "aborts"
@@ -44,6 +46,7 @@ while [ "$paper" = empty ]; do
   sleep 0.1
   paper=$(cat "{folder}/paper")
 done
+while [ "$(cat "{folder}/paper")" = slow ]; do sleep 0.1; done
 echo "STATE: -media-empty" >&2
 [ "$paper" = aborts ] && exit 1
 [ "$paper" = lies ] && exit 0
