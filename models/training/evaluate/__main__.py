@@ -26,11 +26,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from appliance.errors import LabelledSetError
+from appliance.evaluation import Scored
 from appliance.inference.manifest import Trust
 from appliance.inference.pack import Pack
 from appliance.inference.package import open_pack
 from models.training.evaluate import cases, report, scores
-from models.training.evaluate.reading import read_all, ways_to_run
+from models.training.evaluate.reading import of_network, read_all, ways_to_run
 
 MODELS = Path(__file__).parents[2]
 DATA = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "osteon" / "data"
@@ -68,19 +69,25 @@ def _evaluate(
     for old in target.glob("*.png"):
         old.unlink()
     lines = [*report.header(pack, sample)]
-    read = []
+    read: list[tuple[str, list[Scored]]] = []
+    folds: dict[str, list[Scored]] = {}
     with ways_to_run(pack, float32) as ways:
         for section in sections:
             print(f"{pack.identity.name}: {section.title}", flush=True)
             found = read_all(
                 cases.sampled(section, sample),
                 section.rule,
-                ways,
+                ways if section.network is None else of_network(pack, section.network),
                 COMPARED[pack.spec.image],
                 pack.spec.operating_point.report,
             )
             lines += report.section(pack, section, found, target)
-            read.append((section.title, found.exams()))
+            if section.network is None:
+                read.append((section.title, found.exams()))
+            if section.fold:
+                folds[section.fold] = found.exams()
+            if section.fold and len(folds) > 1:
+                lines += report.cross_validated(pack, folds)
     (target / "README.md").write_text("\n".join(lines), encoding="utf-8")
     if sample is None:  # a part has not met all scores that the whole would
         scores.write(target, pack, read)

@@ -106,6 +106,11 @@ def ways_to_run(pack: Pack, float32: Path | None) -> Iterator[dict[str, Read]]:
         yield ways
 
 
+def of_network(pack: Pack, network: Path) -> dict[str, Read]:
+    """The pack's reader with another network, of another fold."""
+    return {MAIN: _in_process(pack, network.read_bytes())}
+
+
 def _by_host(host: InferenceHost) -> Read:
     def read(image: Image) -> tuple[tuple[Detection, ...], float]:
         marks, execution = host.read(image, DEADLINE_S)

@@ -109,6 +109,28 @@ def section(pack: Pack, of: Section, readings: Readings, folder: Path) -> Iterat
     yield from _runtimes(pack, readings)
 
 
+def cross_validated(pack: Pack, folds: Mapping[str, Sequence[Scored]]) -> Iterator[str]:
+    """All folds together: each patient read by a network that never saw them."""
+    exams = [exam for fold in folds.values() for exam in fold]
+    names = ", ".join(
+        f"{', '.join(sorted({exam.patient for exam in fold}))} (fold {name})"
+        for name, fold in folds.items()
+    )
+    yield "## Cross-validated by patient\n"
+    yield (
+        "The sections above together, each patient read by a network that never saw them: "
+        f"{names}. Marks of both networks are ranked together, by the same calibration.\n"
+    )
+    figures = _of_lesions(pack)
+    yield from _strata({"all": exams, **by_lesion(exams, "type")}, figures)
+    yield from _strata(by_lesion(exams, "type and slices"), figures)
+    yield "### By patient\n"
+    patients = sorted({exam.patient for exam in exams})
+    of_each = {each: [exam for exam in exams if exam.patient == each] for each in patients}
+    yield from _strata(of_each, figures)
+    yield from _false_positives_on_intact(pack, exams)
+
+
 def _counts(exams: Sequence[Scored], readings: Readings) -> Iterator[str]:
     positive = sum(exam.is_positive for exam in exams)
     lesions = sum(len(exam.lesions) for exam in exams)
