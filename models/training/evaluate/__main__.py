@@ -77,12 +77,12 @@ def _evaluate(
             found = read_all(
                 cases.sampled(section, sample),
                 section.rule,
-                ways if section.network is None else of_network(pack, section.network),
+                ways if section.other is None else of_network(pack, section.other),
                 COMPARED[pack.spec.image],
                 pack.spec.operating_point.report,
             )
             lines += report.section(pack, section, found, target)
-            if section.network is None:
+            if section.other is None:
                 read.append((section.title, found.exams()))
             if section.fold:
                 folds[section.fold] = found.exams()

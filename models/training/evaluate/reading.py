@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from appliance.inference.pack import Pack
 from appliance.inference.runtimes.openvino import OpenVinoRuntime
 from appliance.inference.starting import HostSettings
 from appliance.inference.steps import reader
-from models.training.evaluate.cases import Case, Refusal
+from models.training.evaluate.cases import Case, OtherNetwork, Refusal
 from models.training.evaluate.thumbnails import Thumbnail, thumbnails
 
 DEADLINE_S = 600.0
@@ -106,9 +106,10 @@ def ways_to_run(pack: Pack, float32: Path | None) -> Iterator[dict[str, Read]]:
         yield ways
 
 
-def of_network(pack: Pack, network: Path) -> dict[str, Read]:
-    """The pack's reader with another network, of another fold."""
-    return {MAIN: _in_process(pack, network.read_bytes())}
+def of_network(pack: Pack, other: OtherNetwork) -> dict[str, Read]:
+    """The pack's reader with the network of another fold."""
+    own = {"slope": other.slope, "offset": other.offset}
+    return {MAIN: _in_process(pack, other.file.read_bytes(), own)}
 
 
 def _by_host(host: InferenceHost) -> Read:
@@ -119,14 +120,18 @@ def _by_host(host: InferenceHost) -> Read:
     return read
 
 
-def _in_process(pack: Pack, network: bytes) -> Read:
-    """A network that is in no pack: the same reader and library, without the child."""
+def _in_process(pack: Pack, network: bytes, own: Mapping[str, float] | None = None) -> Read:
+    """A network that is in no pack: the same reader and library, without the child.
+
+    own: parameters of the reader that are not the pack's.
+    """
     runtime, clock = OpenVinoRuntime(network, Device.CPU), SystemClock()
     spec = pack.spec
+    parameters = {**spec.reader.parameters, **(own or {})}
 
     def read(image: Image) -> tuple[tuple[Detection, ...], float]:
         began = clock.monotonic()
-        found = reader(spec.reader.name)(image, runtime, spec.reader.parameters)
+        found = reader(spec.reader.name)(image, runtime, parameters)
         marks = tuple(checked(each, spec) for each in found)
         return marks, clock.monotonic() - began
 

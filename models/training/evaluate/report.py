@@ -119,7 +119,8 @@ def cross_validated(pack: Pack, folds: Mapping[str, Sequence[Scored]]) -> Iterat
     yield "## Cross-validated by patient\n"
     yield (
         "The sections above together, each patient read by a network that never saw them: "
-        f"{names}. Marks of both networks are ranked together, by the same calibration.\n"
+        f"{names}. Marks of both networks are ranked together, as chances: each network's scores "
+        "are calibrated on patients of whom neither learnt.\n"
     )
     figures = _of_lesions(pack)
     yield from _strata({"all": exams, **by_lesion(exams, "type")}, figures)
