@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -13,20 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from reportlab.pdfgen.canvas import Canvas
 
-from appliance.alerts.channel import Envelope
+from appliance.alerts.channel import Envelope, Page
 from appliance.alerts.printer import PrinterChannel, PrinterSettings
 from appliance.checks import REGISTRY
 from appliance.checks.probe import Surroundings
 from appliance.clock import SystemClock
 from appliance.config.load import load_site
-from appliance.domain import Outcome
+from appliance.domain import CaseCode, Outcome
 from appliance.errors import DeliveryError
 from appliance.phantom import CALLING_AE_TITLE, MANUFACTURER, PATIENT_ID
 from appliance.phantom.study import phantom_study
 from appliance.provision.last_check import CheckKind, read_last_checks
 from tests.simulators import spot_pack
-from tests.simulators.alerting import PAGE
 from tests.simulators.box import OSTEON, prepared, running_box, wait_until
 from tests.simulators.box import Surroundings as Around
 from tests.simulators.hospital import Hospital, hospital
@@ -158,16 +159,23 @@ def test_a_printer_without_paper_is_named(site: Hospital) -> None:
     assert results["printer:night-desk"]["hint"] == "Put paper into the printer."
 
 
-def test_a_printer_that_is_busy_with_another_page_is_waited_for(site: Hospital) -> None:
-    site.printer.set_paper(Paper.SLOW)
-    stranger = PrinterChannel(PrinterSettings(site.printer.uri, printing_s=0.5, poll_s=0.1))
-    with pytest.raises(DeliveryError, match="printer-stuck"):
-        stranger.send(Envelope("other-box/1", 0, "er-desk"), PAGE)
-    with ThreadPoolExecutor() as pool:
-        checked = pool.submit(check, site, "--end-to-end")
-        wait_until(lambda: "Print-Job server-error-busy" in site.printer.log(), 60)
-        site.printer.set_paper(Paper.PRINTS)
-        status, results = checked.result()
+def test_a_printer_that_is_busy_with_another_page_is_waited_for(tmp_path: Path) -> None:
+    drawn = io.BytesIO()
+    canvas = Canvas(drawn)
+    canvas.drawString(72, 72, "another box's page")
+    canvas.save()
+    page = Page(CaseCode("3KQ-M2VW"), drawn.getvalue())
+    # A hospital of its own: nobody else's page may be on its way.
+    with hospital(tmp_path) as quiet:
+        quiet.printer.set_paper(Paper.SLOW)
+        stranger = PrinterChannel(PrinterSettings(quiet.printer.uri, printing_s=0.5, poll_s=0.1))
+        with pytest.raises(DeliveryError, match="printer-stuck"):
+            stranger.send(Envelope("other-box/1", 0, "er-desk"), page)
+        with ThreadPoolExecutor() as pool:
+            checked = pool.submit(check, quiet, "--end-to-end")
+            wait_until(lambda: "Print-Job server-error-busy" in quiet.printer.log(), 60)
+            quiet.printer.set_paper(Paper.PRINTS)
+            status, results = checked.result()
     assert results["printer:night-desk"]["state"] == "ok"
     assert status == 0
 
