@@ -42,15 +42,14 @@ _OUT_OF_ORDER: Final = (
 )
 _MOST_REASONS: Final = 200
 _TO_WAIT_FOR: Final = frozenset({IppJobState.PENDING, IppJobState.PROCESSING})
-_BUSY: Final = frozenset(
+_BUSY: Final = frozenset({IppStatus.ERROR_BUSY, IppStatus.ERROR_TOO_MANY_JOBS})
+_PASSING: Final = _BUSY | frozenset(
     {
-        IppStatus.ERROR_BUSY,
         IppStatus.ERROR_TEMPORARY,
         IppStatus.ERROR_SERVICE_UNAVAILABLE,
         IppStatus.ERROR_INTERNAL,
         IppStatus.ERROR_DEVICE,
         IppStatus.ERROR_NOT_ACCEPTING_JOBS,
-        IppStatus.ERROR_TOO_MANY_JOBS,
         IppStatus.ERROR_TIMEOUT,
         IppStatus.ERROR_PRINTER_IS_DEACTIVATED,
     }
@@ -228,12 +227,12 @@ def _print_job(page: Page) -> dict[str, Any]:
 
 
 async def _hand_over(printer: IPP, page: Page) -> int:
-    """The job's number; raises DeliveryError when the printer is busy for want of paper."""
+    """The job's number; raises DeliveryError when it is not taken for want of paper."""
     try:
         answer = await printer.execute(IppOperation.PRINT_JOB, _print_job(page))
     except IPPError as error:
         # A job that waits for paper, or was cancelled while it did, keeps some printers busy.
-        if _status(error) in _BUSY and _is_empty(await _printer_reasons(printer)):
+        if _status(error) in _PASSING and _is_empty(await _printer_reasons(printer)):
             raise DeliveryError("printer-out-of-paper") from error
         raise
     return int(answer["jobs"][0]["job-id"])
@@ -309,7 +308,7 @@ def _refusal(error: IPPError) -> DeliveryError:
     detail = type(error).__name__ if status is None else f"IPP {status:#06x}"
     if status in _BUSY:
         return DeliveryError("printer-busy", detail)
-    return DeliveryError("printer-refused", detail, permanent=True)
+    return DeliveryError("printer-refused", detail, permanent=status not in _PASSING)
 
 
 def _status(error: IPPError) -> int | None:

@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -235,7 +236,52 @@ def test_a_printer_at_work_on_a_page_is_busy_and_not_to_be_set_up_anew(printer: 
     printer.set_paper(Paper.SLOW)
     assert _print_failure(printer, printing_s=0.5)[0] == "printer-stuck"
     assert _print_failure(printer) == ("printer-busy", False)
-    printer.set_paper(Paper.PRINTS)
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (0x0400, ("printer-refused", True)),  # client-error-bad-request
+        (0x0504, ("printer-refused", False)),  # server-error-device-error: not busy, and may pass
+        (0x050B, ("printer-busy", False)),  # server-error-too-many-jobs
+    ],
+)
+def test_what_a_printer_answers_is_told_apart(status: int, told: tuple[str, bool]) -> None:
+    with _refusing_printer(status) as uri, pytest.raises(DeliveryError) as caught:
+        PrinterChannel(PrinterSettings(uri)).send(ENVELOPE, PAGE)
+    assert (caught.value.code, caught.value.permanent) == told
+
+
+@contextlib.contextmanager
+def _refusing_printer(status: int) -> Iterator[str]:
+    """Answers everything with one IPP status and what every answer must hold (RFC 8010 3.1)."""
+    held = (
+        (b"\x47", b"attributes-charset", b"utf-8"),
+        (b"\x48", b"attributes-natural-language", b"en"),
+    )
+    attributes = b"".join(
+        tag + b"".join(len(each).to_bytes(2, "big") + each for each in pair) for tag, *pair in held
+    )
+    head = b"\x02\x00" + status.to_bytes(2, "big") + b"\x00\x00\x00\x01"
+    answer = head + b"\x01" + attributes + b"\x03"
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/ipp")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"ipp://127.0.0.1:{server.server_port}/ipp/print"
+        finally:
+            server.shutdown()
 
 
 def test_success_without_printing_is_no_success(printer: Printer) -> None:

@@ -41,12 +41,11 @@ class Paper(StrEnum):
 # What `ippeveprinter` runs for each job. Standard error is its way to set attributes.
 _PRESS = """#!/bin/sh
 paper=$(cat "{folder}/paper")
-while [ "$paper" = empty ]; do
-  echo "STATE: media-empty" >&2
+while [ "$paper" = empty ] || [ "$paper" = slow ]; do
+  [ "$paper" = empty ] && echo "STATE: media-empty" >&2
   sleep 0.1
   paper=$(cat "{folder}/paper")
 done
-while [ "$(cat "{folder}/paper")" = slow ]; do sleep 0.1; done
 echo "STATE: -media-empty" >&2
 [ "$paper" = aborts ] && exit 1
 [ "$paper" = lies ] && exit 0

@@ -61,7 +61,9 @@ def train(chosen: argparse.Namespace) -> None:
     chosen.out.mkdir(parents=True, exist_ok=True)
     checkpoint = chosen.out / "checkpoint.pt"
     torch.manual_seed(chosen.seed)
-    network = FractureNet()
+    # What each kind of number is faster in.
+    layout = torch.contiguous_format if chosen.bfloat16 else torch.channels_last_3d
+    network = FractureNet().to(memory_format=layout)
     if chosen.start is not None:
         load_weights(network, chosen.start)
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(EMA), use_buffers=True)
@@ -86,7 +88,7 @@ def train(chosen: argparse.Namespace) -> None:
             parts, CUTS[step % len(CUTS)], rng, _vigour(step / chosen.steps)
         )
         with torch.autocast("cpu", torch.bfloat16, enabled=chosen.bfloat16):
-            logits, of_types = network(cubes)
+            logits, of_types = network(cubes.to(memory_format=layout))
         of_type = type_loss(of_types, target, types)
         loss = heatmap_loss(logits, target) + TYPE_WEIGHT * of_type
         optimiser.zero_grad(set_to_none=True)
@@ -149,7 +151,7 @@ def load_patches(folder: Path, without: Sequence[str] = ()) -> Patches:
 
     HU (n, e, e, e), centres (n, 2, 3), and types (n,) in the order of `TYPES`, -1 for none.
     """
-    files = [np.load(path) for path in sorted(folder.glob("patches-[0-9]*.npz"))]
+    files = [np.load(path) for path in _patch_files(folder)]
     hu, centres, kinds = (
         np.concatenate([file[name] for file in files]) for name in ("hu", "centres", "kinds")
     )
@@ -163,13 +165,17 @@ def load_patches(folder: Path, without: Sequence[str] = ()) -> Patches:
 def _files(chosen: argparse.Namespace) -> list[Path]:
     """All files of patches that there are now."""
     folders = [chosen.patches] if chosen.hard is None else [chosen.patches, chosen.hard]
-    return [path for folder in folders for path in sorted(folder.glob("patches-[0-9]*.npz"))]
+    return [path for folder in folders for path in _patch_files(folder)]
+
+
+def _patch_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("patches-[0-9]*.npz"))
 
 
 def _parts(chosen: argparse.Namespace) -> list[tuple[Patches, float]]:
     """Patches and their share of each batch."""
     usual = load_patches(chosen.patches, chosen.without)
-    if chosen.hard is None or not any(chosen.hard.glob("patches-[0-9]*.npz")):
+    if chosen.hard is None or not _patch_files(chosen.hard):
         return [(usual, 1.0)]
     return [(usual, 1 - 1 / HARD), (load_patches(chosen.hard), 1 / HARD)]
 

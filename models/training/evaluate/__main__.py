@@ -82,11 +82,11 @@ def _evaluate(
                 pack.spec.operating_point.report,
             )
             lines += report.section(pack, section, found, target)
-            if section.other is None:
-                read.append((section.title, found.exams()))
             if section.fold:
                 folds[section.fold] = found.exams()
-            if section.fold and len(folds) > 1:
+            if section.other is None:
+                read.append((section.title, found.exams()))
+            else:
                 lines += report.cross_validated(pack, folds)
     (target / "README.md").write_text("\n".join(lines), encoding="utf-8")
     if sample is None:  # a part has not met all scores that the whole would
